@@ -1,0 +1,53 @@
+# Everything needed is set up by the targets themselves; the second time nothing is installed again.
+PYTHON ?= python3
+BIN := .venv/bin
+JOB ?= quickstart
+export DAGSTER_HOME ?= $(CURDIR)/.dagster
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help run ui test test-slow lint clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
+
+run: .venv/.installed $(DAGSTER_HOME)/dagster.yaml ## run the quickstart job: a CSV of real data into SQLite
+	$(BIN)/dagster job execute -f lumos_dagster/definitions.py -j $(JOB)
+	@$(BIN)/python -m lumos_dagster.cli show-runs --last 1
+	@echo 'Look at the rows:   $(BIN)/python -m sqlite3 out/quickstart.db "select * from damaging_strikes limit 5"'
+	@echo 'Look at the run:    make ui'
+
+ui: .venv/.installed $(DAGSTER_HOME)/dagster.yaml ## the Dagster UI of this workspace, on http://127.0.0.1:3000
+	$(BIN)/dagster dev -w workspace.yaml -h 127.0.0.1 -p $(or $(PORT),3000)
+
+test: .venv/.installed-test ## lint, types, import floors and the whole default test suite
+	$(MAKE) --no-print-directory lint
+	$(BIN)/python -m pytest
+
+test-slow: .venv/.installed-test ## the long tests: kill matrices, fuzzing, large files
+	$(BIN)/python -m pytest -m slow -n 0 --timeout 1800
+
+lint: .venv/.installed-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+clean: ## remove what was installed and what runs left behind
+	rm -rf .venv .dagster out .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis *.egg-info
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=..."; exit 1; }
+	@$(PYTHON) -m venv .venv || { rm -rf .venv; apt-get update -q && apt-get install -qy python3-venv && $(PYTHON) -m venv .venv; }
+
+.venv/.installed: pyproject.toml | $(BIN)/python
+	$(BIN)/pip install -q -e .
+	@touch $@
+
+.venv/.installed-test: pyproject.toml | $(BIN)/python
+	$(BIN)/pip install -q -e '.[test]'
+	@touch $@ .venv/.installed
+
+$(DAGSTER_HOME)/dagster.yaml: dagster.yaml
+	@mkdir -p $(DAGSTER_HOME)
+	@cp dagster.yaml $@

@@ -1,0 +1,1 @@
+"""Lumos DataFlow on Dagster: one YAML file, one Dagster job, every row accounted for."""

@@ -1,0 +1,179 @@
+"""Where every row went: counts per stage, bad rows and what became of them, and the balance between them."""
+
+import json
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+import pyarrow as pa
+
+from lumos_dagster.cancellation import Cancellation
+from lumos_dagster.errors import DataError
+from lumos_dagster.files import join, open_atomic
+from lumos_dagster.values import RunContext
+
+OnError = Literal["fail", "null", "reject", "skip"]
+"""What becomes of a bad row: the op fails, the value becomes null, the row is kept aside, or dropped and counted."""
+
+MAX_REJECTS = "100"
+
+
+@dataclass
+class Count:
+    """The rows of one stage (one op of the job). `rows_in + made` must equal the sum of all that became of them.
+
+    `made` counts rows read from a source (extractor) or multiplied (explode); `merged` rows folded
+    into another (a key repeated in an upsert); `unmatched` updates that met no row; `nulled` values, not rows.
+    """
+
+    rows_in: int = 0
+    made: int = 0
+    rows_out: int = 0
+    filtered: int = 0
+    rejected: int = 0
+    skipped: int = 0
+    merged: int = 0
+    unmatched: int = 0
+    nulled: int = 0
+    inserted: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    bytes: int = 0
+    seconds: float = 0.0
+    notes: dict[str, int] = field(default_factory=dict)
+
+    def imbalance(self) -> str:
+        """How rows were lost or doubled, or "" where every one is accounted for."""
+        taken = self.rows_in + self.made
+        given = self.rows_out + self.filtered + self.rejected + self.skipped + self.merged + self.unmatched
+        if taken == given:
+            return ""
+        return f"{taken} rows in or made, but {given} accounted for: {asdict(self)}"
+
+
+@dataclass(frozen=True)
+class BadRow:
+    """One row that does not fit: its number in the stage's input (from 1), the field, the value, why, and the row."""
+
+    number: int
+    field: str
+    value: Any
+    reason: str
+    row: Mapping[str, Any]
+    operation: str = ""
+
+    def __str__(self) -> str:
+        operation = f"{self.operation}: " if self.operation else ""
+        return f"row {self.number}: {operation}field {self.field!r}: value {_short(self.value)}: {self.reason}"
+
+
+class Task:
+    """What a component is given when it runs: the run, its counts, and what to do with bad rows.
+
+    One stage of one attempt. `accept` is called by a loader with the rows that it loaded, in the
+    input's own columns, since those are what travels on to the loader's children.
+    """
+
+    def __init__(self, op: str, book: "Book", on_error: OnError = "fail", max_rejects: str = MAX_REJECTS) -> None:
+        self.op = op
+        self.run = book.run
+        self.cancellation = book.cancellation
+        self.log = book.log
+        self.count = Count()
+        self.on_error: OnError = on_error
+        self.accept: Callable[[pa.RecordBatch], None] = lambda _: None
+        self._max_rejects = max_rejects
+        self._rejects: list[Any] = []
+        self._reject_url = join(book.run.storage, "rejects", book.run.run_id, f"{op}.{book.attempt}.jsonl")
+
+    def bad_rows(self, rows: Iterable[BadRow], how_many: int, on_error: OnError | None = None) -> None:
+        """Book `how_many` bad rows (or values, for `null`) the `on_error` way; `rows` is read only where needed.
+
+        The caller has taken the rows out of its stream (`reject`, `skip`) or nulled the values (`null`).
+        Raises DataError for `fail`, or when there are more rejects than `max_rejects` allows.
+        """
+        if how_many == 0:
+            return
+        match on_error or self.on_error:
+            case "fail":
+                raise DataError(f"{self.op}: {next(iter(rows))}. Mend the data, or set on_error: null, reject or skip.")
+            case "null":
+                self.count.nulled += how_many
+            case "skip":
+                self.count.skipped += how_many
+            case "reject":
+                self.count.rejected += how_many
+                self._keep(rows)
+                if not self._max_rejects.endswith("%") and self.count.rejected > int(self._max_rejects):
+                    raise self._too_many()
+
+    def close(self) -> None:
+        """Publish the rejects and hold them against a percentage, once all rows have been seen."""
+        self._publish()
+        if self._max_rejects.endswith("%") and self.count.rejected:
+            seen = self.count.rows_in + self.count.made
+            if self.count.rejected * 100 > float(self._max_rejects[:-1]) * seen:
+                raise self._too_many()
+
+    def _keep(self, rows: Iterable[BadRow]) -> None:
+        if not self._rejects:
+            self._rejects.append(tempfile.SpooledTemporaryFile(max_size=1 << 20))  # noqa: SIM115 - closed in _publish
+        for bad in rows:
+            record = {"run": self.run.run_id, "job": self.run.job, "op": self.op, **asdict(bad)}
+            self._rejects[0].write(json.dumps(record, ensure_ascii=False, default=str).encode() + b"\n")
+
+    def _publish(self) -> None:
+        if self._rejects:
+            with self._rejects.pop() as kept, open_atomic(self._reject_url, mode=0o600) as stream:
+                kept.seek(0)
+                shutil.copyfileobj(kept, stream)
+
+    def _too_many(self) -> DataError:
+        self._publish()
+        return DataError(
+            f"{self.op}: {self.count.rejected} rows were rejected, more than max_rejects {self._max_rejects} allows; "
+            f"the rejected rows and reasons are in {self._reject_url}"
+        )
+
+
+class Book:
+    """The accounts of one attempt of one op: one Task per stage that ran in it, in the order of the rows' way."""
+
+    def __init__(
+        self,
+        run: RunContext,
+        attempt: int = 0,
+        cancellation: Cancellation | None = None,
+        log: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self.run = run
+        self.attempt = attempt
+        self.cancellation = cancellation or Cancellation()
+        self.log = log
+        self.tasks: dict[str, Task] = {}
+
+    @contextmanager
+    def task(self, op: str, on_error: OnError = "fail", max_rejects: str = MAX_REJECTS) -> Iterator[Task]:
+        """The stage `op`, timed while the block runs; its rejects are published when the block ends well."""
+        task = self.tasks[op] = Task(op, self, on_error, max_rejects)
+        started = time.perf_counter()
+        try:
+            yield task
+            task.close()
+        finally:
+            task.count.seconds += time.perf_counter() - started
+
+    def check(self) -> None:
+        """Raise DataError naming every stage whose rows do not balance."""
+        broken = [f"{op}: {text}" for op, task in self.tasks.items() if (text := task.count.imbalance())]
+        if broken:
+            raise DataError("the rows do not balance, so this load cannot be trusted: " + "; ".join(broken))
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else text[:77] + "..."

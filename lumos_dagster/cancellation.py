@@ -1,0 +1,46 @@
+"""How an attempt is told to stop: a flag checked between batches, and hooks that break a blocking call."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from lumos_dagster.errors import LumosError
+
+
+class Cancellation:
+    """Shared by the thread that works and the one that watches the clock; every method is thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._hooks: list[Callable[[], None]] = []
+        self._error: LumosError | None = None
+
+    @property
+    def error(self) -> LumosError | None:
+        """Why the attempt must stop, or None while it may go on."""
+        return self._error
+
+    def cancel(self, error: LumosError) -> None:
+        """Stop the attempt with `error`: the first reason given stays, and every blocking call is broken."""
+        with self._lock:
+            self._error = self._error or error
+            hooks = list(self._hooks)
+        for hook in hooks:
+            hook()
+
+    def check(self) -> None:
+        """Raise the reason to stop, if there is one. Called between batches and right before a commit."""
+        if self._error is not None:
+            raise self._error
+
+    @contextmanager
+    def interrupting(self, hook: Callable[[], None]) -> Iterator[None]:
+        """While the block runs, `hook` (a driver's own cancel, callable from any thread) breaks a blocking call."""
+        self.check()
+        with self._lock:
+            self._hooks.append(hook)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._hooks.remove(hook)

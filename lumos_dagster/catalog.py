@@ -1,0 +1,42 @@
+"""The catalogue: which extractors, transformers and loaders there are. A new built-in is one line here."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from lumos_dagster.connectors.console import ConsoleLoader
+from lumos_dagster.connectors.csv import CsvExtractor, CsvLoader
+from lumos_dagster.connectors.jdbc import JdbcExtractor, JdbcLoader
+from lumos_dagster.connectors.memory import MemoryExtractor, MemoryLoader
+from lumos_dagster.connectors.mongodb import MongoExtractor, MongoLoader
+from lumos_dagster.interface import Extractor, Loader, Transformer
+from lumos_dagster.transforms import Filter, Json, Map
+
+EXTRACTORS: Mapping[str, type[Extractor]] = {
+    "csv": CsvExtractor,
+    "jdbc": JdbcExtractor,
+    "memory": MemoryExtractor,
+    "mongodb": MongoExtractor,
+}
+TRANSFORMERS: Mapping[str, type[Transformer]] = {
+    "json": Json,
+    "default": Json,
+    "basic": Json,
+    "filter": Filter,
+    "map": Map,
+}
+LOADERS: Mapping[str, type[Loader]] = {
+    "csv": CsvLoader,
+    "jdbc": JdbcLoader,
+    "memory": MemoryLoader,
+    "mongodb": MongoLoader,
+    "console": ConsoleLoader,
+}
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """Type name -> component class, for each kind."""
+
+    extractors: Mapping[str, type[Extractor]] = field(default_factory=lambda: dict(EXTRACTORS))
+    transformers: Mapping[str, type[Transformer]] = field(default_factory=lambda: dict(TRANSFORMERS))
+    loaders: Mapping[str, type[Loader]] = field(default_factory=lambda: dict(LOADERS))

@@ -1,0 +1,133 @@
+"""`lumos run`: a job file through Dagster, its progress told while it goes."""
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, get_args
+
+import click
+
+from lumos_dagster.catalog import Catalog
+from lumos_dagster.cli.problems import fail
+from lumos_dagster.cli.views import Lines, Live, Silent, View, summary_lines
+from lumos_dagster.config import load_folder, load_job, scalar
+from lumos_dagster.config.model import Entry, Execution, Executor, JobFile, Pipeline
+from lumos_dagster.errors import ConfigError, Problem
+from lumos_dagster.orchestration.execute import Order, Report, run_file
+from lumos_dagster.orchestration.instance import open_instance
+from lumos_dagster.orchestration.location import jobs_folder
+from lumos_dagster.problems import near
+from lumos_dagster.values import Raw
+
+FAILED, WITH_REJECTS = 1, 3
+
+
+@click.command()
+@click.argument("job")
+@click.option("--set", "changes", multiple=True, metavar="PATH=VALUE", help="jobs.OP.options.NAME=VALUE or vars.NAME=VALUE.")
+@click.option("--mode", type=click.Choice(get_args(Execution)), help="How rows flow; default: what the file says.")
+@click.option("--executor", type=click.Choice(get_args(Executor)), help="Default: what the file says, else auto.")
+@click.option("--resume", is_flag=True, help="Go on with the job's latest failed or killed run from where it failed.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object at the end, nothing else.")
+def run(  # noqa: PLR0913 - one parameter per option of the command
+    job: str, changes: Sequence[str], mode: Execution | None, executor: str | None, resume: bool, as_json: bool
+) -> None:
+    """Run a JOB: the path of a YAML file, or the name of a job in the jobs folder."""
+    try:
+        file = _find(job)
+        options, variables = _overrides(load_job(file, Catalog()), changes)
+        order = Order(file, options, variables, mode, executor, resume)
+        view: View = Silent() if as_json else Live() if sys.stdout.isatty() else Lines()
+        with open_instance() as instance, view:
+            report = run_file(order, instance, view.tell)
+    except ConfigError as error:
+        fail(error, as_json)
+    if as_json:
+        click.echo(json.dumps({**asdict(report), "rejected": report.rejected}, ensure_ascii=False, indent=2, default=str))
+    else:
+        for line in summary_lines(report):
+            click.echo(line)
+    sys.exit(_exit_code(report))
+
+
+def _exit_code(report: Report) -> int:
+    if report.status not in ("success", "nothing to resume"):
+        return FAILED
+    return WITH_REJECTS if report.rejected else 0
+
+
+def _find(job: str) -> Path:
+    path = Path(job)
+    if path.suffix in (".yaml", ".yml"):
+        return path
+    folder = jobs_folder()
+    jobs, broken = load_folder(folder, Catalog())
+    for job_file in jobs:
+        if job == job_file.name:
+            return Path(job_file.path)
+    for broken_path, error in broken:
+        if Path(broken_path).stem == job:
+            raise error
+    names = [job_file.name for job_file in jobs]
+    raise ConfigError(Problem(f"no job {job!r} in {folder}", allowed=tuple(names), hint=near(job, names)))
+
+
+def _overrides(job: JobFile, changes: Sequence[str]) -> tuple[dict[str, dict[str, Raw]], dict[str, Raw]]:
+    """`--set` texts as options by op, and vars. Raises ConfigError for every one that names nothing."""
+    ops = {name: entry for name, entry in _entries(job)}
+    options: dict[str, dict[str, Raw]] = {}
+    variables: dict[str, Raw] = {}
+    problems: list[Problem] = []
+    for change in changes:
+        path, equals, text = change.partition("=")
+        if not equals:
+            problems.append(Problem(f"--set {change}: no '='", hint="Write --set path=value."))
+        elif path.startswith("vars."):
+            variables[path.removeprefix("vars.")] = scalar(text)
+        elif (found := _option(path, ops)) is None:
+            problems.append(_unknown(path, ops))
+        else:
+            op, keys = found
+            _put(options.setdefault(op, {}), keys, scalar(text), ops[op].options)
+    if problems:
+        raise ConfigError(problems)
+    return options, variables
+
+
+def _entries(job: JobFile) -> list[tuple[str, Entry]]:
+    found: list[tuple[str, Entry]] = []
+    for entry in job.entries:
+        if isinstance(entry, Pipeline):
+            found += [(f"{entry.name}.{stage.name}", stage) for stage in entry.stages]
+        else:
+            found.append((entry.name, entry))
+    return found
+
+
+def _option(path: str, ops: dict[str, Entry]) -> tuple[str, list[str]] | None:
+    for op in ops:
+        prefix = f"jobs.{op}.options."
+        if path.startswith(prefix) and len(path) > len(prefix):
+            return op, path.removeprefix(prefix).split(".")
+    return None
+
+
+def _unknown(path: str, ops: dict[str, Entry]) -> Problem:
+    allowed = (*(f"jobs.{op}.options.NAME" for op in ops), "vars.NAME")
+    return Problem(f"--set {path}: names no option", allowed=allowed, hint=near(path, allowed))
+
+
+def _put(options: dict[str, Raw], keys: list[str], value: Raw, written: Any) -> None:
+    """Change one value; inside a list or mapping the rest of what the YAML says stays as it is."""
+    first, *rest = keys
+    if not rest:
+        options[first] = value
+        return
+    changed = json.loads(json.dumps(options.get(first, written.get(first, {}))))
+    at: Any = changed
+    for key in rest[:-1]:
+        at = at[int(key)] if isinstance(at, list) else at.setdefault(key, {})
+    at[int(rest[-1]) if isinstance(at, list) else rest[-1]] = value
+    options[first] = changed

@@ -1,0 +1,112 @@
+"""The job file as the rest of the code sees it: one model, whatever the shape of the YAML was."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from lumos_dagster.accounting import MAX_REJECTS, OnError
+from lumos_dagster.errors import Problem
+from lumos_dagster.interface import Component
+from lumos_dagster.values import Raw
+
+Execution = Literal["staged", "streaming"]
+Executor = Literal["auto", "in_process", "multiprocess"]
+FailurePolicy = Literal["fail", "continue", "retry"]
+Kind = Literal["extractor", "transformer", "loader"]
+
+
+@dataclass(frozen=True)
+class Retry:
+    """`count` extra attempts; the first wait is `delay` seconds, then times `backoff_factor`, at most `max_delay`."""
+
+    count: int = 0
+    delay: float = 0.0
+    backoff_factor: float = 1.0
+    max_delay: float | None = None
+    jitter: bool = False
+
+    def wait(self, retry_number: int) -> float:
+        """Seconds to wait before retry 0, 1, 2, .. ."""
+        seconds = self.delay * self.backoff_factor**retry_number
+        return seconds if self.max_delay is None else min(seconds, self.max_delay)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One extractor, transformer or loader: one op.
+
+    `options` are as written but under their first spelling, placeholders and all; `parents` are names
+    in the order written. None means: what the job says.
+    """
+
+    name: str
+    kind: Kind
+    type: str
+    component: type[Component]
+    options: Mapping[str, Raw] = field(default_factory=dict)
+    parents: tuple[str, ...] = ()
+    description: str = ""
+    timeout: float | None = None
+    retry: Retry | None = None
+    failure_policy: FailurePolicy | None = None
+    on_error: OnError | None = None
+    max_rejects: str | None = None
+    enabled: bool = True
+    pool: str | None = None
+    asset: str | None = None
+
+    @property
+    def digest(self) -> str:
+        """A short hash of what the op does, so that a change between two runs is seen."""
+        text = json.dumps([self.kind, self.type, self.options, self.on_error], sort_keys=True, default=str)
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """One entry of the pipeline shape: a sub-graph of that name, its stages in order: extract, transform_1 .. n, load."""
+
+    name: str
+    stages: tuple[Entry, ...]
+    parents: tuple[str, ...] = ()
+    description: str = ""
+    enabled: bool = True
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """A cron line that starts the job."""
+
+    cron: str
+    timezone: str = "UTC"
+    running: bool = False
+
+
+@dataclass(frozen=True)
+class JobFile:
+    """One YAML file. `name` is the Dagster name made from the file's stem; `title` is its `name:`, any Unicode."""
+
+    path: str
+    name: str
+    title: str
+    entries: tuple[Entry | Pipeline, ...]
+    text: str = ""
+    description: str = ""
+    vars: Mapping[str, Raw] = field(default_factory=dict)
+    execution: Execution = "staged"
+    executor: Executor = "auto"
+    failure_policy: FailurePolicy = "fail"
+    retry: Retry = Retry()
+    on_error: OnError = "fail"
+    max_rejects: str = MAX_REJECTS
+    tags: Mapping[str, str] = field(default_factory=dict)
+    owners: tuple[str, ...] = ()
+    schedules: tuple[Schedule, ...] = ()
+    warnings: tuple[Problem, ...] = ()
+
+    @property
+    def digest(self) -> str:
+        """A short hash of the whole text."""
+        return hashlib.sha256(self.text.encode()).hexdigest()[:16]

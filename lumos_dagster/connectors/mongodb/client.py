@@ -1,0 +1,74 @@
+"""A connection to MongoDB for the length of a block, and what its errors mean to the user."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from pymongo import MongoClient
+from pymongo.errors import ConnectionFailure, OperationFailure, PyMongoError, WaitQueueTimeoutError
+
+from lumos_dagster.errors import ConfigError, LumosError, TerminalError, TransientError
+from lumos_dagster.interface import ConnectionString, Task
+
+Client = MongoClient[dict[str, Any]]
+
+_SELECTION_MS = 10_000
+_TRANSIENT_LABELS = ("TransientTransactionError", "RetryableWriteError")
+_TRANSIENT_CODES = frozenset(
+    # host unreachable or not found, network timeout, shutting down, interrupted, no primary, write conflict, time limit
+    {6, 7, 50, 89, 91, 112, 189, 262, 9001, 10107, 11600, 11602, 13435, 13436}
+)
+_REFUSED = {13: "the user may not do this", 18: "user or password is wrong", 8000: "user or password is wrong"}
+
+
+@contextmanager
+def connected(connection_string: ConnectionString, place: str, task: Task) -> Iterator[Client]:
+    """A client that is closed with the block, or at once when the attempt is cancelled.
+
+    The driver's errors leave the block as ConfigError, TransientError or TerminalError naming `place`.
+    """
+    client = _client(connection_string.get_secret_value())
+    try:
+        with task.cancellation.interrupting(client.close):
+            yield client
+    except PyMongoError as error:
+        task.cancellation.check()
+        raise explained(error, place) from error
+    finally:
+        client.close()
+
+
+def explained(error: PyMongoError, place: str) -> LumosError:
+    """The driver's error in the user's terms: what may pass, what will not."""
+    if isinstance(error, OperationFailure):
+        text = str((error.details or {}).get("errmsg") or error).partition(", full error:")[0]
+        if error.code in _REFUSED:
+            return TerminalError(f"{place}: {_REFUSED[error.code]}: {text}")
+        if error.code in _TRANSIENT_CODES or any(map(error.has_error_label, _TRANSIENT_LABELS)):
+            return TransientError(f"{place}: {text}")
+        return TerminalError(f"{place}: the server refuses (code {error.code}): {text}")
+    text = str(error).partition(", Topology Description:")[0]
+    if isinstance(error, ConnectionFailure | WaitQueueTimeoutError) or any(
+        map(error.has_error_label, _TRANSIENT_LABELS)
+    ):
+        return TransientError(f"{place}: no answer from the server: {text}")
+    return TerminalError(f"{place}: {type(error).__name__}: {text}")
+
+
+def _client(url: str) -> Client:
+    # The driver's own wait for a server, 30 s, is long for a wrong port; the user's choice in the URL stands.
+    options: dict[str, Any] = {"appname": "lumos"}
+    if "serverselectiontimeoutms" not in url.lower():
+        options["serverSelectionTimeoutMS"] = _SELECTION_MS
+    client = None
+    try:
+        client = MongoClient[dict[str, Any]](url, **options)
+    except (PyMongoError, ValueError) as error:
+        kind = type(error).__name__
+    if client is None:
+        # Raised out here, since the driver's text and traceback may hold a part of the password.
+        raise ConfigError(
+            f"connection_string is not a MongoDB URL that the driver understands ({kind}); allowed: "
+            "mongodb://user:password@host:port/?options, user and password percent-encoded"
+        )
+    return client

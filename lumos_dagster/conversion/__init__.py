@@ -1,0 +1,63 @@
+"""The one grammar by which values change their type: exactly, vectorised, or marked as bad.
+
+`convert(column, target)` is what `convert_field`, the CSV extractor's `types` and every loader's target columns use.
+
+Text is read strictly, without spaces around it:
+- integers `-12`, `+12`, `007`; nothing behind a point. Decimals `1.50`, `.5`, `1e3`, with no more digits than fit;
+- floats as decimals, and `NaN`, `inf`, `infinity` in any case; a number beyond the type's range is bad;
+- `true`, `false` in any case, `1`, `0`;
+- dates `2026-03-04`, times `05:06[:07[.123456]]`, timestamps `2026-03-04[T05:06[:07[.123456]][Z|+08:00]]` (or a space
+  for the `T`). A zone where the target has none is bad; where the target has one and the text none, the target's is
+  meant, and a local time that its clocks skip or show twice is bad;
+- binary as hex digits, with or without `\\x` in front;
+- the empty text is none of these, and no digit of a fraction is ever dropped, unless it is a zero.
+
+Other types convert where the value stays exactly the same: 3.0 becomes the integer 3, 3.5 is bad; midnight becomes a
+date, any other time is bad; a float becomes the decimal that is written like it. Everything becomes text: ISO 8601,
+`true`, the shortest digits that read back as the same float, hex, and JSON for what is nested.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import types
+
+from lumos_dagster.conversion.exact import from_values
+from lumos_dagster.conversion.frames import Array, is_text
+from lumos_dagster.conversion.reading import from_text
+from lumos_dagster.conversion.writing import as_text
+
+__all__ = ["Converted", "as_text", "convert", "is_text"]
+
+
+@dataclass(frozen=True)
+class Converted:
+    """`values` in the target type, null where the value was null or bad; `bad` marks the latter, never null itself."""
+
+    values: "pa.Array[Any]"
+    bad: pa.BooleanArray
+
+
+def convert(column: "pa.Array[Any]", target: pa.DataType) -> Converted:
+    """Each value of `column` as `target`, exactly. DataError where no value of the one type could be the other."""
+    column = _plain(column)
+    if column.type == target or types.is_null(column.type):
+        values = column.cast(target)
+    elif is_text(target):
+        values = as_text(column).cast(target)
+    elif is_text(column.type):
+        values = from_text(column, target)
+    else:
+        values = from_values(column, target)
+    return Converted(values, pc.and_(column.is_valid(), values.is_null()))
+
+
+def _plain(column: Array) -> Array:
+    """The values as they are laid out most often, so that every way between types knows them."""
+    if isinstance(column, pa.ExtensionArray):
+        column = column.storage
+    if isinstance(column, pa.DictionaryArray):
+        column = column.dictionary_decode()
+    return column.cast(pa.large_string()) if types.is_string_view(column.type) else column

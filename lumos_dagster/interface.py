@@ -1,0 +1,249 @@
+"""What the author of an extractor, transformer or loader reads, and nothing else is needed.
+
+The option model is the component: parsing the YAML's `options` constructs it, its field docstrings
+are its documentation, and its methods do the work.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, Generic, Self, TypeVar
+
+import pyarrow as pa
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    ConfigDict,
+    ModelWrapValidatorHandler,
+    SecretStr,
+    ValidationError,
+    WithJsonSchema,
+    model_validator,
+)
+from pydantic.fields import FieldInfo
+
+from lumos_dagster.accounting import MAX_REJECTS, BadRow, Book, OnError, Task
+from lumos_dagster.errors import ConfigError, DataError
+from lumos_dagster.problems import problems_of, with_known_keys
+from lumos_dagster.relation import Relation, Source, Step
+from lumos_dagster.values import Raw, RunContext, resolve
+
+__all__ = [
+    "BadRow", "Component", "ConnectionString", "Extractor", "LoadResult", "Loader", "OnError",
+    "Relation", "SecretStr", "Task", "Transformer",
+]  # fmt: skip
+
+ConnectionString = Annotated[SecretStr, WithJsonSchema({"type": "string", "format": "lumos-connection"})]
+"""Where a server is. It may hold a password, so it is never shown; one without a password may be."""
+
+BATCH_ROWS = 65_536
+"""Rows to a batch where nothing else decides it."""
+
+
+class Component(BaseModel, ABC):
+    """The options of one component, each field with its docstring; unknown keys are errors. Immutable."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        use_attribute_docstrings=True,
+        populate_by_name=True,
+        coerce_numbers_to_str=True,
+        hide_input_in_errors=True,
+    )
+    kind: ClassVar[str]
+
+    @classmethod
+    def option_names(cls) -> dict[str, tuple[str, ...]]:
+        """Each option as it is written in YAML, with its other accepted spellings."""
+        names: dict[str, tuple[str, ...]] = {}
+        for name, field in cls.model_fields.items():
+            spellings = _spellings(name, field)
+            names[spellings[0]] = spellings[1:]
+        return names
+
+    @classmethod
+    def technology(cls, options: Mapping[str, Raw]) -> str:
+        """What the UI's icon shows for these options (`postgres`, `sqlite`); "" for the type's own name."""
+        return ""
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _say_what_is_known(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        try:
+            return handler(data)
+        except ValidationError as error:
+            secret = [name for name, field in cls.model_fields.items() if is_secret(field)]
+            raise with_known_keys(error, cls.option_names(), secret) from None
+
+
+def is_secret(field: FieldInfo) -> bool:
+    """Whether the option may hold a secret, so that its value is never shown."""
+    return "SecretStr" in str(field.annotation)
+
+
+def _spellings(name: str, field: FieldInfo) -> tuple[str, ...]:
+    match field.validation_alias:
+        case AliasChoices(choices=choices):
+            return tuple(str(choice) for choice in choices)
+        case str(alias):
+            return (alias,)
+    return (name,)
+
+
+class Extractor(Component):
+    """Gives rows."""
+
+    kind: ClassVar[str] = "extractor"
+
+    @abstractmethod
+    def read(self, task: Task) -> AbstractContextManager[pa.RecordBatchReader]:
+        """A reader over all rows in bounded memory; what is opened closes with the context, on error too.
+
+        Raises TransientError for what may pass, TerminalError for what will not, DataError for bad data.
+        """
+
+    def location(self) -> str:
+        """The thing that is read, so that reading and writing the same one in one pass can be told; "" for none."""
+        return ""
+
+
+class Transformer(Component):
+    """Turns rows into rows, batch by batch."""
+
+    kind: ClassVar[str] = "transformer"
+
+    @abstractmethod
+    def bind(self, schema: pa.Schema) -> pa.Schema:
+        """The columns that come out when these go in; ConfigError for a missing field, a wrong type, a clash."""
+
+    @abstractmethod
+    def apply(self, rows: pa.RecordBatchReader, task: Task) -> pa.RecordBatchReader:
+        """The changed rows, in the columns that `bind` gave; filtered and bad rows are booked on the task."""
+
+
+@dataclass(frozen=True)
+class LoadResult:
+    """What became of the rows that a loader was given, but for those booked by `Task.bad_rows`."""
+
+    inserted: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    merged: int = 0
+    unmatched: int = 0
+    bytes: int = 0
+
+
+class Loader(Component):
+    """Puts rows in their place, all or nothing."""
+
+    kind: ClassVar[str] = "loader"
+
+    @property
+    def atomic(self) -> bool:
+        """Whether a failed write leaves nothing behind, so that a retry may begin with another reading of its input."""
+        return True
+
+    @abstractmethod
+    def target(self) -> tuple[str, ...]:
+        """The name of what is written, without secrets: part of the ledger's key, shown to users."""
+
+    @abstractmethod
+    def write(self, rows: pa.RecordBatchReader, task: Task) -> LoadResult:
+        """Write all rows, or raise and leave the target as it was; the same load written again changes nothing.
+
+        The load is known by `task.run.load_id`, the job, the op and the target. Rows that were loaded are
+        given to `task.accept`, bad ones to `task.bad_rows`; `task.cancellation.check()` comes before a commit.
+        """
+
+    def location(self) -> str:
+        """As Extractor.location."""
+        return ""
+
+
+C = TypeVar("C", bound=Component)
+
+
+@dataclass(frozen=True)
+class Deferred(Generic[C]):
+    """A component not yet built: options as written, placeholders and all, so that no secret travels with it."""
+
+    op: str
+    component: type[C]
+    options: Mapping[str, Raw]
+    run: RunContext
+    on_error: OnError = "fail"
+    max_rejects: str = MAX_REJECTS
+
+    def build(self) -> C:
+        """The component with every `${..}` resolved. Raises ConfigError; its text never shows a resolved value."""
+        path = f"jobs.{self.op}.options"
+        options = resolve(dict(self.options), self.run, path)
+        try:
+            return self.component.model_validate(options)
+        except ValidationError as error:
+            raise ConfigError(problems_of(error, self.options, path)) from None
+
+    def task(self, book: Book) -> AbstractContextManager[Task]:
+        """This component's stage in the accounts."""
+        return book.task(self.op, self.on_error, self.max_rejects)
+
+
+@dataclass(frozen=True)
+class Extraction(Source):
+    """The Source that is an extractor; its rows are counted as made."""
+
+    extractor: Deferred[Extractor]
+
+    @contextmanager
+    def open(self, book: Book) -> Iterator[pa.RecordBatchReader]:
+        """Build the extractor and read."""
+        with self.extractor.task(book) as task, self.extractor.build().read(task) as rows:
+            yield pa.RecordBatchReader.from_batches(rows.schema, self._counted(rows, task))
+
+    def _counted(self, rows: pa.RecordBatchReader, task: Task) -> Iterator[pa.RecordBatch]:
+        for batch in counted_out(rows, task):
+            task.count.made += batch.num_rows
+            yield batch
+
+
+@dataclass(frozen=True)
+class Transformation(Step):
+    """The Step that is a transformer."""
+
+    transformer: Deferred[Transformer]
+
+    @contextmanager
+    def apply(self, rows: pa.RecordBatchReader, book: Book) -> Iterator[pa.RecordBatchReader]:
+        """Build the transformer, hold it against the columns, and put it behind `rows`."""
+        with self.transformer.task(book) as task:
+            transformer = self.transformer.build()
+            schema = transformer.bind(rows.schema)
+            changed = transformer.apply(counted_in(rows, task), task)
+            if changed.schema != schema:
+                raise DataError(f"{task.op}: gives columns {changed.schema} where {schema} were announced")
+            yield pa.RecordBatchReader.from_batches(schema, counted_out(changed, task))
+
+
+def counted_in(rows: pa.RecordBatchReader, task: Task) -> pa.RecordBatchReader:
+    """The same rows, counted as they enter a stage; each batch is held against the schema once."""
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        for batch in rows:
+            if batch.schema != rows.schema:
+                raise DataError(f"{task.op}: a batch has columns {batch.schema} where {rows.schema} were announced")
+            task.cancellation.check()
+            task.count.rows_in += batch.num_rows
+            yield batch
+
+    return pa.RecordBatchReader.from_batches(rows.schema, batches())
+
+
+def counted_out(rows: pa.RecordBatchReader, task: Task) -> Iterator[pa.RecordBatch]:
+    """The batches, counted as they leave a stage."""
+    for batch in rows:
+        task.cancellation.check()
+        task.count.rows_out += batch.num_rows
+        task.count.bytes += batch.nbytes
+        yield batch

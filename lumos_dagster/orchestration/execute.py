@@ -1,0 +1,125 @@
+"""Runs one job file through Dagster from our own command, and tells what happened while it does."""
+
+import threading
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from lumos_dagster.catalog import Catalog
+from lumos_dagster.config import load_job, override_job
+from lumos_dagster.config.model import Execution, JobFile
+from lumos_dagster.orchestration.events import Happening, follow
+from lumos_dagster.orchestration.jobs import build_job, execution_config
+from lumos_dagster.orchestration.launch import RESUME
+from lumos_dagster.orchestration.processes import PROCESS, process_of_run
+from lumos_dagster.orchestration.resources import LUMOS, storage_of
+from lumos_dagster.orchestration.resume import find_resume
+from lumos_dagster.orchestration.work import Launch, check
+from lumos_dagster.plan import Plan, make_plan
+from lumos_dagster.values import Raw, RunContext
+
+_LAUNCH = "lumos/launch"
+_QUIET = {"console": {"config": {"log_level": "CRITICAL"}}}
+
+
+@dataclass(frozen=True)
+class Order:
+    """What a person asks for: a file, and what of it shall be different this time.
+
+    `options` are by op name; `execution` and `executor` are None for what the file says.
+    """
+
+    file: Path
+    options: Mapping[str, Mapping[str, Raw]] = field(default_factory=dict)
+    vars: Mapping[str, Raw] = field(default_factory=dict)
+    execution: Execution | None = None
+    executor: str | None = None
+    resume: bool = False
+
+
+@dataclass
+class Report:
+    """How a run went: `stages` holds each op's counts, `failed` each failed op's message."""
+
+    job: str
+    run_id: str = ""
+    status: str = "nothing to resume"
+    seconds: float = 0.0
+    stages: dict[str, dict[str, Any]] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def rejected(self) -> int:
+        """Rows put aside in the whole run."""
+        return sum(int(counts.get("rejected", 0)) for counts in self.stages.values())
+
+
+def run_file(order: Order, instance: dg.DagsterInstance, tell: Callable[[Happening], None]) -> Report:
+    """Run the file and give the report; `tell` hears what happens, from another thread.
+
+    Raises ConfigError, with all mistakes of the file and of the order, before anything is touched.
+    """
+    plan = _checked_plan(order, instance)
+    report = Report(plan.job.name)
+    options, tags = None, {PROCESS: process_of_run(), _LAUNCH: uuid.uuid4().hex}
+    if order.resume:
+        resume = find_resume(instance, plan)
+        if resume is None:
+            return report
+        options = resume.options(instance)
+        tags |= {RESUME: resume.run.run_id, "dagster/is_resume_retry": "true"}
+    job = dg.build_reconstructable_job(
+        "lumos_dagster.orchestration.execute", "reconstruct_job", reconstructable_args=(str(order.file.resolve()),)
+    )
+    ended = threading.Event()
+    follower = threading.Thread(target=follow, args=(instance, {_LAUNCH: tags[_LAUNCH]}, ended, tell, report), daemon=True)
+    follower.start()
+    try:
+        with dg.execute_job(
+            job, instance=instance, run_config=_run_config(order, plan), tags=tags, reexecution_options=options
+        ) as result:
+            report.run_id = result.run_id
+    finally:
+        ended.set()
+        follower.join()
+    run = instance.get_run_by_id(report.run_id)
+    report.status = run.status.value.lower() if run else "unknown"
+    return report
+
+
+def reconstruct_job(path: str) -> dg.JobDefinition:
+    """The job of a file, built again in each process that runs a part of it."""
+    return build_job(load_job(Path(path), Catalog()))
+
+
+def _checked_plan(order: Order, instance: dg.DagsterInstance) -> Plan:
+    job: JobFile = override_job(load_job(order.file, Catalog()), order.options, order.vars)
+    plan = make_plan(job, order.execution)
+    run = RunContext(job.name, "check", "check", datetime.now(UTC), storage_of(instance), vars=job.vars)
+    check(Launch(plan, run))
+    return plan
+
+
+def _run_config(order: Order, plan: Plan) -> dict[str, Any]:
+    config: dict[str, Any] = {"loggers": _QUIET, "execution": {"config": execution_config(_executor(order, plan))}}
+    settings = {"vars": dict(order.vars)} if order.vars else {}
+    if order.execution:
+        settings["execution"] = order.execution
+    if settings:
+        config["resources"] = {LUMOS: {"config": settings}}
+    for node in plan.nodes.values():
+        if options := order.options.get(node.name):
+            at = config
+            for part in node.path:
+                at = at.setdefault("ops", {}).setdefault(part, {})
+            at["config"] = dict(options)
+    return config
+
+
+def _executor(order: Order, plan: Plan) -> str:
+    return plan.executor if order.executor in (None, "auto") else str(order.executor)

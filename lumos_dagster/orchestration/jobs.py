@@ -1,0 +1,102 @@
+"""A Plan becomes a Dagster graph job: one op per entry, the same names, the same edges."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import dagster as dg
+
+from lumos_dagster.config.model import JobFile, Pipeline
+from lumos_dagster.orchestration.io_managers.relation import RELATION_IO, relation_io_manager
+from lumos_dagster.orchestration.launch import DIGEST, OP_DIGESTS, op_digests
+from lumos_dagster.orchestration.names import DONE, ROWS, definition_name, order_input, rows_input
+from lumos_dagster.orchestration.ops import make_op
+from lumos_dagster.orchestration.redaction import shown_text
+from lumos_dagster.orchestration.resources import LUMOS, lumos_resource
+from lumos_dagster.plan import Node, Plan, make_plan
+
+Dependencies = dict[str | dg.NodeInvocation, Mapping[str, Any]]
+PRELOAD = "lumos_dagster.orchestration.preload"
+
+
+def build_job(job: JobFile) -> dg.JobDefinition:
+    """The Dagster job of a file. Raises ConfigError where its plan does not hold."""
+    plan = make_plan(job)
+    return _graph(plan).to_job(
+        name=job.name,
+        description=" - ".join(text for text in (job.title, " ".join(job.description.split())) if text),
+        resource_defs={LUMOS: lumos_resource(job), RELATION_IO: relation_io_manager},
+        executor_def=dg.multi_or_in_process_executor,
+        config={"execution": {"config": execution_config(plan.executor)}},
+        tags={
+            **job.tags,
+            DIGEST: job.digest,
+            OP_DIGESTS: " ".join(f"{name}={digest}" for name, digest in op_digests(plan).items()),
+        },
+        metadata={"file": dg.MetadataValue.path(job.path), "yaml": dg.MetadataValue.md(f"```yaml\n{shown_text(job)}\n```")},
+        owners=list(job.owners) or None,
+    )
+
+
+def execution_config(executor: str) -> dict[str, Any]:
+    """The executor's config; processes start from a server that has our modules loaded already."""
+    if executor == "in_process":
+        return {"in_process": {}}
+    return {"multiprocess": {"start_method": {"forkserver": {"preload_modules": [PRELOAD]}}}}
+
+
+def _graph(plan: Plan) -> dg.GraphDefinition:
+    ops = {path: make_op(plan, node) for path, node in plan.nodes.items()}
+    definitions: list[Any] = []
+    dependencies: Dependencies = {}
+    for entry in plan.job.entries:
+        if isinstance(entry, Pipeline):
+            nodes = [plan.nodes[path] for path in plan.nodes if path[0] == entry.name]
+            if nodes:
+                definition: Any = _sub_graph(plan, entry, nodes, ops)
+                definitions.append(definition)
+                edges = {order_input(parent): _order(parent) for parent in nodes[0].after}
+                dependencies[dg.NodeInvocation(definition.name, alias=entry.name)] = edges
+        elif (entry.name,) in plan.nodes:
+            node = plan.nodes[entry.name,]
+            definitions.append(ops[node.path])
+            dependencies[dg.NodeInvocation(ops[node.path].name, alias=entry.name)] = _edges(node)
+    return dg.GraphDefinition(name=plan.job.name, node_defs=definitions, dependencies=dependencies)
+
+
+def _edges(node: Node) -> dict[str, dg.DependencyDefinition]:
+    rows = {rows_input(parent): dg.DependencyDefinition(parent[0], ROWS) for parent in node.parents}
+    return rows | {order_input(parent): _order(parent) for parent in node.after}
+
+
+def _order(parent: tuple[str, ...]) -> dg.DependencyDefinition:
+    return dg.DependencyDefinition(parent[0], DONE)
+
+
+def _sub_graph(
+    plan: Plan, pipeline: Pipeline, nodes: list[Node], ops: Mapping[tuple[str, ...], dg.OpDefinition]
+) -> dg.GraphDefinition:
+    """A pipeline as a graph of its own: its first op waits for other pipelines, its last says when it has ended."""
+    first, last = nodes[0], nodes[-1]
+    dependencies: Dependencies = {
+        dg.NodeInvocation(ops[node.path].name, alias=node.path[1]): {
+            rows_input(parent): dg.DependencyDefinition(parent[1], ROWS) for parent in node.parents
+        }
+        for node in nodes
+    }
+    return dg.GraphDefinition(
+        name=definition_name(plan.job.name, (pipeline.name,)),
+        description=" ".join(pipeline.description.split()) or None,
+        node_defs=[ops[node.path] for node in nodes],
+        dependencies=dependencies,
+        input_mappings=[
+            dg.InputMapping(
+                graph_input_name=order_input(parent),
+                mapped_node_name=first.path[1],
+                mapped_node_input_name=order_input(parent),
+            )
+            for parent in first.after
+        ],
+        output_mappings=[
+            dg.OutputMapping(graph_output_name=DONE, mapped_node_name=last.path[1], mapped_node_output_name=DONE)
+        ],
+    )

@@ -1,0 +1,116 @@
+"""What holds for this run: the YAML with the launch's overrides, checked as a whole, and the run's own identity."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import dagster as dg
+
+from lumos_dagster.config import override_job
+from lumos_dagster.config.model import JobFile
+from lumos_dagster.errors import ConfigError, Problem
+from lumos_dagster.orchestration.options import changed_options
+from lumos_dagster.orchestration.resources import LUMOS, LumosSettings
+from lumos_dagster.orchestration.processes import PROCESS, process_of_run
+from lumos_dagster.orchestration.work import Launch, check
+from lumos_dagster.plan import Node, Plan, make_plan
+from lumos_dagster.values import Raw, RunContext
+
+DIGEST = "lumos/digest"
+OP_DIGESTS = "lumos/ops"
+RESUME = "lumos/resume"
+
+
+def read_launch(context: dg.OpExecutionContext, plan: Plan) -> Launch:
+    """The plan and the run as they hold for this launch.
+
+    Raises ConfigError with every mistake that the overrides make, or when the file was changed
+    between launch and now in a way that would mix two versions of the job.
+    """
+    _check_unchanged(context.run, plan)
+    if context.run.tags.get(PROCESS) != process_of_run():
+        context.instance.add_run_tags(context.run_id, {PROCESS: process_of_run()})
+    settings: LumosSettings = getattr(context.resources, LUMOS)
+    overrides = changes(plan, context.run_config)
+    job = override_job(plan.job, overrides, settings.vars)
+    load_run = load_of(context.instance, context.run)
+    run = RunContext(
+        job=plan.job.name,
+        run_id=context.run_id,
+        load_id=load_run.run_id,
+        now=_started(context.instance, load_run.run_id),
+        storage=settings.storage,
+        vars=job.vars,
+        sensor=settings.sensor,
+        partition={"partition": context.partition_key} if context.has_partition_key else {},
+    )
+    launch = Launch(make_plan(job, settings.execution), run)
+    check(launch)
+    return launch
+
+
+def changes(plan: Plan, run_config: Mapping[str, Any]) -> dict[str, dict[str, Raw]]:
+    """The options that the run config changes, by op."""
+    found: dict[str, dict[str, Raw]] = {}
+    for node in plan.nodes.values():
+        config = _op_config(node, run_config)
+        if changed := changed_options(node.entry, config):
+            found[node.name] = changed
+    return found
+
+
+def _op_config(node: Node, run_config: Mapping[str, Any]) -> Mapping[str, Raw]:
+    at: Mapping[str, Any] = run_config
+    for part in node.path:
+        at = (at.get("ops") or {}).get(part) or {}
+    return at.get("config") or {}
+
+
+def load_of(instance: dg.DagsterInstance, run: dg.DagsterRun) -> dg.DagsterRun:
+    """The run that began this load: the nearest ancestor that is neither a resume nor an automatic retry."""
+    while run.parent_run_id and _continues_its_parent(run):
+        parent = instance.get_run_by_id(run.parent_run_id)
+        if parent is None:
+            break
+        run = parent
+    return run
+
+
+def _continues_its_parent(run: dg.DagsterRun) -> bool:
+    """Tags of ours travel to every re-execution, so the one that marks a resume names the run that it resumes."""
+    return run.is_resume_retry or run.tags.get(RESUME) == run.parent_run_id or "dagster/retry_number" in run.tags
+
+
+def _started(instance: dg.DagsterInstance, run_id: str) -> Any:
+    record = instance.get_run_record_by_id(run_id)
+    if record is None:
+        raise ConfigError(f"the run {run_id} is not in this Dagster instance")
+    return record.create_timestamp
+
+
+def op_digests(plan: Plan) -> dict[str, str]:
+    """What each op does, as a short hash."""
+    return {node.name: node.entry.digest for node in plan.nodes.values()}
+
+
+def _check_unchanged(run: dg.DagsterRun, plan: Plan) -> None:
+    """A run never mixes two versions of its file. A resume may, where the ops already done are the same."""
+    pinned = run.tags.get(DIGEST)
+    if pinned in (None, plan.job.digest):
+        return
+    if not run.parent_run_id:
+        raise ConfigError(
+            Problem("the job file was changed after this run was launched", file=plan.job.path, hint="Launch it again.")
+        )
+    before = dict(pair.split("=", 1) for pair in run.tags.get(OP_DIGESTS, "").split() if "=" in pair)
+    to_run = {key.split("[")[0] for key in run.step_keys_to_execute or ()}
+    changed = [
+        name for name, digest in op_digests(plan).items() if name not in to_run and before.get(name, digest) != digest
+    ]
+    if changed and to_run:
+        raise ConfigError(
+            Problem(
+                f"the job file was changed in ops that this load has already done: {', '.join(changed)}",
+                file=plan.job.path,
+                hint="Put them back to resume, or launch a new run.",
+            )
+        )

@@ -1,0 +1,72 @@
+"""The code location: every job file of a folder as a job; a broken one is reported and leaves the others alone."""
+
+import logging
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+import dagster as dg
+
+from lumos_dagster.catalog import Catalog
+from lumos_dagster.config import load_folder
+from lumos_dagster.config.model import JobFile
+from lumos_dagster.errors import ConfigError, Problem
+from lumos_dagster.orchestration.jobs import build_job
+
+_log = logging.getLogger("lumos")
+
+
+def jobs_folder() -> Path:
+    """`LUMOS_JOBS_DIR`, else `yaml_jobs` in the current folder, else the one beside the package."""
+    if given := os.environ.get("LUMOS_JOBS_DIR"):
+        return Path(given).expanduser().resolve()
+    here = Path.cwd() / "yaml_jobs"
+    return here if here.is_dir() else Path(__file__).resolve().parents[2] / "yaml_jobs"
+
+
+def build_definitions(jobs_dir: str | Path | None = None, catalog: Catalog | None = None) -> dg.Definitions:
+    """All jobs and schedules of a folder, to be a code location or to be merged into one.
+
+    Raises ConfigError for a broken file only where LUMOS_STRICT=1 asks for it.
+    """
+    folder = Path(jobs_dir) if jobs_dir else jobs_folder()
+    if not folder.is_dir():
+        raise ConfigError(f"the folder of job files {str(folder)!r} does not exist; set LUMOS_JOBS_DIR")
+    job_files, broken = load_folder(folder, catalog or Catalog())
+    jobs: list[dg.JobDefinition] = []
+    schedules: list[dg.ScheduleDefinition] = []
+    for job_file in job_files:
+        try:
+            job = build_job(job_file)
+        except ConfigError as error:
+            broken.append((job_file.path, error))
+            continue
+        jobs.append(job)
+        schedules.extend(_schedules(job_file, job))
+        for warning in job_file.warnings:
+            _log.warning("%s", warning)
+    _report(broken)
+    return dg.Definitions(jobs=jobs, schedules=schedules)
+
+
+def _schedules(job_file: JobFile, job: dg.JobDefinition) -> list[dg.ScheduleDefinition]:
+    status = dg.DefaultScheduleStatus
+    return [
+        dg.ScheduleDefinition(
+            name=f"{job_file.name}_schedule" + (f"_{number}" if number > 1 else ""),
+            job=job,
+            cron_schedule=schedule.cron,
+            execution_timezone=schedule.timezone,
+            default_status=status.RUNNING if schedule.running else status.STOPPED,
+        )
+        for number, schedule in enumerate(job_file.schedules, 1)
+    ]
+
+
+def _report(broken: Iterable[tuple[str | Path, ConfigError]]) -> None:
+    problems: list[Problem] = []
+    for path, error in broken:
+        _log.error("%s is left out of the code location:\n%s", path, error)
+        problems.extend(error.problems)
+    if problems and os.environ.get("LUMOS_STRICT") == "1":
+        raise ConfigError(problems)

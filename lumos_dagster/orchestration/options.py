@@ -1,0 +1,82 @@
+"""A component's options as a Dagster config schema: typed, described, the YAML's values as defaults."""
+
+import types
+from collections.abc import Mapping
+from enum import Enum
+from typing import Any, Literal, Union, get_args, get_origin
+from urllib.parse import urlsplit
+
+import dagster as dg
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined, to_jsonable_python
+
+from lumos_dagster.config.model import Entry
+from lumos_dagster.interface import is_secret
+from lumos_dagster.values import Raw, has_placeholder
+
+_SCALARS: Mapping[object, object] = {str: str, int: int, float: float, bool: bool}
+_NO_DEFAULT = object()
+
+
+def config_schema(entry: Entry) -> dict[str, dg.Field]:
+    """One field per option of the entry's component, under its first spelling."""
+    fields = entry.component.model_fields
+    names = list(entry.component.option_names())
+    return {name: _field(name, field, entry) for name, field in zip(names, fields.values(), strict=True)}
+
+
+def changed_options(entry: Entry, config: Mapping[str, Raw]) -> dict[str, Raw]:
+    """The options that a launch really changes: a default written out by the launchpad is no change."""
+    shown = {name: _default(name, field, entry) for name, field in _named_fields(entry)}
+    return {name: value for name, value in config.items() if name not in shown or value != shown[name]}
+
+
+def _named_fields(entry: Entry) -> list[tuple[str, FieldInfo]]:
+    return list(zip(entry.component.option_names(), entry.component.model_fields.values(), strict=True))
+
+
+def _field(name: str, field: FieldInfo, entry: Entry) -> dg.Field:
+    description = " ".join((field.description or "").split())
+    default = _default(name, field, entry)
+    kind = _config_type(f"{entry.component.__name__}_{name}", field.annotation, default)
+    if default is _NO_DEFAULT:
+        note = "Set in the YAML; not shown, as it may hold a secret." if is_secret(field) else ""
+        return dg.Field(kind, is_required=False, description=" ".join((description, note)).strip())
+    return dg.Field(kind, default_value=default, description=description)
+
+
+def _default(name: str, field: FieldInfo, entry: Entry) -> object:
+    """The value as written in the YAML, else the option's own default; none for what may hold a secret."""
+    if name in entry.options:
+        value = entry.options[name]
+        return _NO_DEFAULT if is_secret(field) and _tells_a_secret(value) else value
+    if field.default is PydanticUndefined or field.default is None:
+        return _NO_DEFAULT
+    return to_jsonable_python(field.default)
+
+
+def _tells_a_secret(value: Raw) -> bool:
+    """A placeholder tells none, nor does the address of a server without a password in it."""
+    if not isinstance(value, str):
+        return True
+    if has_placeholder(value):
+        return False
+    address = value.removeprefix("jdbc:")
+    return "://" not in address or "password" in address.lower() or urlsplit(address).password is not None
+
+
+def _config_type(name: str, annotation: Any, default: object) -> Any:
+    """The Dagster config type of a plain annotation; Any where the YAML allows more than one form."""
+    if isinstance(default, str) and has_placeholder(default):
+        return dg.Any
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if annotation in _SCALARS and (default is _NO_DEFAULT or type(default) is annotation):
+        return annotation
+    if origin is Literal and all(isinstance(item, str) for item in arguments):
+        return dg.Enum(name, [dg.EnumValue(item) for item in arguments])
+    if isinstance(annotation, type) and issubclass(annotation, Enum):
+        return dg.Enum(name, [dg.EnumValue(str(item.value)) for item in annotation])
+    if origin in (Union, types.UnionType) and len(arguments) == 2 and type(None) in arguments:
+        inner = next(item for item in arguments if item is not type(None))
+        return dg.Noneable(_config_type(name, inner, default))
+    return dg.Any

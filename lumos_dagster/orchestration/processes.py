@@ -1,0 +1,31 @@
+"""Which process carries a run, so that a run left behind by a dead one can be told from one that still works."""
+
+import multiprocessing
+import os
+import socket
+
+import psutil
+
+PROCESS = "lumos/process"
+
+
+def process_of_run() -> str:
+    """The process that coordinates this run: this one, or the one that started this step's process."""
+    parent = multiprocessing.parent_process()
+    return _identity(psutil.Process(parent.pid if parent and parent.pid else os.getpid()))
+
+
+def is_dead(identity: str) -> bool | None:
+    """Whether the process of a run is gone; None where it cannot be known from this machine."""
+    host, _, rest = identity.partition(":")
+    if host != socket.gethostname() or not rest:
+        return None
+    try:
+        return _identity(psutil.Process(int(rest.split(":")[0]))) != identity
+    except psutil.NoSuchProcess:
+        return True
+
+
+def _identity(process: psutil.Process) -> str:
+    """A pid is used again, a pid with its start time is not."""
+    return f"{socket.gethostname()}:{process.pid}:{process.create_time():.0f}"

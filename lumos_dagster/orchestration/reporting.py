@@ -1,0 +1,91 @@
+"""Counts as Dagster metadata: what the UI shows on an op, and what `lumos run` sums up."""
+
+
+from collections.abc import Mapping
+from dataclasses import asdict
+
+import dagster as dg
+
+from lumos_dagster.accounting import Book, Count
+from lumos_dagster.plan import Node
+
+STAGES = "lumos/stages"
+FAILED_OP = "lumos/failed/"
+_ALWAYS = ("rows_in", "rows_out", "filtered", "rejected")
+_TABLE = ("rows_in", "made", "rows_out", "filtered", "rejected", "skipped", "merged", "seconds")
+
+
+def metadata_of(node: Node, book: Book) -> dict[str, object]:
+    """The op's own counts as numbers, and where several stages ran in it, a table of them all."""
+    if not node.works:
+        return {"rows": "described here; read, counted and transformed in the op that loads them"}
+    counts = {stage: task.count for stage, task in book.tasks.items()}
+    found: dict[str, object] = dict(_numbers(counts.get(node.name, Count())))
+    found[STAGES] = dg.MetadataValue.json({stage: _nonzero(count) for stage, count in counts.items()})
+    if node.kept:
+        found["kept"] = node.kept
+    if len(counts) > 1:
+        found["stages"] = dg.MetadataValue.md(_table(counts))
+    return found
+
+
+def stages_of(metadata: Mapping[str, object]) -> dict[str, dict[str, object]]:
+    """The counts per stage that `metadata_of` put there."""
+    value = metadata.get(STAGES)
+    return dict(value.value) if isinstance(value, dg.JsonMetadataValue) and isinstance(value.value, dict) else {}
+
+
+def progress_line(book: Book) -> str:
+    """One line on rows so far and their rate, for the run's log."""
+    if not book.tasks:
+        return ""
+    name, task = list(book.tasks.items())[-1]
+    rows = max(task.count.rows_in, task.count.rows_out)
+    return f"{name}: {rows:,} rows so far"
+
+
+def _numbers(count: Count) -> dict[str, object]:
+    values = asdict(count)
+    notes = values.pop("notes")
+    shown: dict[str, object] = {name: value for name, value in values.items() if name in _ALWAYS or value}
+    shown["dagster/row_count"] = count.rows_out
+    shown["seconds"] = round(count.seconds, 3)
+    return shown | {f"note: {text}": number for text, number in notes.items()}
+
+
+def _nonzero(count: Count) -> dict[str, object]:
+    return {name: value for name, value in asdict(count).items() if value or name in _ALWAYS}
+
+
+def _table(counts: Mapping[str, Count]) -> str:
+    lines = ["| stage | " + " | ".join(_TABLE) + " |", "|---" * (len(_TABLE) + 1) + "|"]
+    for stage, count in counts.items():
+        values = asdict(count) | {"seconds": round(count.seconds, 2)}
+        lines.append(f"| {stage} | " + " | ".join(str(values[name]) for name in _TABLE) + " |")
+    return "\n".join(lines)
+
+
+
+
+def report_failure(context: dg.OpExecutionContext, node: Node, failure: dg.Failure) -> None:
+    """Make a failure under `continue` seen although the run goes on: an event that failed, and a tag on the run."""
+    context.log.error(f"{node.name} failed and the job goes on without it: {failure.description}")
+    context.log_event(
+        dg.ExpectationResult(
+            success=False, label=f"{node.name}_succeeded", description=failure.description, metadata=failure.metadata
+        )
+    )
+    context.instance.add_run_tags(context.run_id, {f"{FAILED_OP}{node.name}": "continue"})
+
+
+def report_load(context: dg.OpExecutionContext, node: Node, book: Book) -> None:
+    """Record what was loaded as a materialisation, so that it stands in the catalogue with its row count over time."""
+    count = book.tasks[node.name].count
+    key = node.entry.asset.split("/") if node.entry.asset else [context.job_name, *node.path]
+    context.log_event(
+        dg.AssetMaterialization(
+            asset_key=dg.AssetKey(key),
+            description=f"{count.rows_out} rows loaded by {node.name}",
+            metadata=_numbers(count),
+        )
+    )

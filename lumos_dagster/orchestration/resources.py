@@ -1,0 +1,67 @@
+"""The `lumos` resource: what a launch may say about the whole run, beside the options of each op."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import dagster as dg
+
+from lumos_dagster.config.model import Execution, JobFile
+from lumos_dagster.values import Raw
+
+LUMOS = "lumos"
+
+
+@dataclass(frozen=True)
+class LumosSettings:
+    """How rows flow in this run, the values of `vars`, what a sensor found, and where rows are kept between ops."""
+
+    execution: Execution
+    vars: Mapping[str, Raw]
+    sensor: Mapping[str, str]
+    storage: str
+
+
+def storage_of(instance: dg.DagsterInstance) -> str:
+    """Where rows are kept between ops unless a launch says otherwise."""
+    return f"{instance.storage_directory()}/lumos"
+
+
+def lumos_resource(job: JobFile) -> dg.ResourceDefinition:
+    """The resource of one job, the YAML's values as defaults."""
+
+    def settings(context: dg.InitResourceContext) -> LumosSettings:
+        config = context.resource_config
+        instance = context.instance
+        if instance is None:
+            raise dg.DagsterInvariantViolationError("the lumos resource needs a Dagster instance")
+        return LumosSettings(
+            execution=config["execution"],
+            vars=config["vars"],
+            sensor=config["sensor"],
+            storage=config.get("storage") or storage_of(instance),
+        )
+
+    return dg.ResourceDefinition(
+        settings,
+        config_schema={
+            "execution": dg.Field(
+                dg.Enum("LumosExecution", [dg.EnumValue("staged"), dg.EnumValue("streaming")]),
+                default_value=job.execution,
+                description="staged: each op's rows are kept, so a later op can be retried alone. "
+                "streaming: one pass from source to target, nothing in between.",
+            ),
+            "vars": dg.Field(
+                {name: dg.Field(dg.Any, default_value=value) for name, value in job.vars.items()},
+                description="The file's vars, used as ${vars.x} in options.",
+            ),
+            "sensor": dg.Field(
+                dg.Permissive(), default_value={}, description="What a sensor found, used as ${sensor.x} in options."
+            ),
+            "storage": dg.Field(
+                dg.StringSource,
+                is_required=False,
+                description="Folder or fsspec URL for rows kept between ops; default: lumos under the instance's storage.",
+            ),
+        },
+        description="How this run's rows flow.",
+    )

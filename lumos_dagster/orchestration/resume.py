@@ -1,0 +1,70 @@
+"""Which run `--resume` goes on with, and from where."""
+
+from dataclasses import dataclass
+
+import dagster as dg
+
+from lumos_dagster.errors import ConfigError
+from lumos_dagster.orchestration.processes import PROCESS, is_dead
+from lumos_dagster.orchestration.reporting import FAILED_OP
+from lumos_dagster.plan import Plan
+
+_OVER = (dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED)
+_UNDER_WAY = (dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.CANCELING)
+
+
+@dataclass(frozen=True)
+class Resume:
+    """The run to go on with; `ops` are its ops to run again, empty for all that failed or never ran."""
+
+    run: dg.DagsterRun
+    ops: tuple[str, ...] = ()
+
+    def options(self, instance: dg.DagsterInstance) -> dg.ReexecutionOptions:
+        """What Dagster is asked for."""
+        if self.ops:
+            return dg.ReexecutionOptions(parent_run_id=self.run.run_id, step_selection=list(self.ops))
+        return dg.ReexecutionOptions.from_failure(self.run.run_id, instance)
+
+
+def find_resume(instance: dg.DagsterInstance, plan: Plan) -> Resume | None:
+    """What to resume of the job's latest run, None where it ended well and nothing is left to do.
+
+    A run still marked as running is only taken over when its process is proved dead; it is then
+    reported as failed. Raises ConfigError where there is no run, or one that may still be working.
+    """
+    runs = instance.get_runs(dg.RunsFilter(job_name=plan.job.name), limit=1)
+    if not runs:
+        raise ConfigError(f"there is no run of {plan.job.name} to resume; run it without --resume")
+    run = runs[0]
+    if run.status in _UNDER_WAY:
+        _bury(instance, run)
+        return Resume(run)
+    if run.status in _OVER:
+        return Resume(run)
+    if run.status != dg.DagsterRunStatus.SUCCESS:
+        raise ConfigError(f"the latest run {run.run_id} is {run.status.value}: wait for it, or cancel it")
+    failed = {tag.removeprefix(FAILED_OP) for tag in run.tags if tag.startswith(FAILED_OP)}
+    return Resume(run, tuple(with_descendants(plan, failed))) if failed else None
+
+
+def with_descendants(plan: Plan, names: set[str]) -> list[str]:
+    """The named ops and all that come after them, in order."""
+    found: list[str] = []
+    for node in plan.nodes.values():
+        before = {".".join(path) for path in (*node.parents, *node.after)}
+        if node.name in names or before.intersection(found):
+            found.append(node.name)
+    return found
+
+
+def _bury(instance: dg.DagsterInstance, run: dg.DagsterRun) -> None:
+    dead = is_dead(run.tags.get(PROCESS, ""))
+    if dead is False:
+        raise ConfigError(f"the latest run {run.run_id} is still running (process {run.tags[PROCESS]})")
+    if dead is None:
+        raise ConfigError(
+            f"the latest run {run.run_id} is marked as running, and from here it cannot be proved dead; "
+            "terminate it in the UI, then resume"
+        )
+    instance.report_run_failed(run, "Its process died without reporting. Marked as failed by lumos run --resume.")

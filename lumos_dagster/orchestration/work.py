@@ -1,0 +1,119 @@
+"""What an op does, whatever runs it: describe rows, keep them, or load them."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+
+from lumos_dagster.accounting import MAX_REJECTS, Book
+from lumos_dagster.errors import ConfigError, Problem
+from lumos_dagster.files import join
+from lumos_dagster.interface import Deferred, Extraction, Loader, Transformation, counted_in
+from lumos_dagster.plan import Node, Path, Plan
+from lumos_dagster.relation import Relation, Source, Union
+from lumos_dagster.spool import spool, spool_once, spool_writer
+from lumos_dagster.values import RunContext
+
+
+@dataclass(frozen=True)
+class Launch:
+    """A run: the plan that holds for it, launch overrides included, and what the run knows about itself."""
+
+    plan: Plan
+    run: RunContext
+
+
+def check(launch: Launch) -> None:
+    """Build every component of the job once. Raises ConfigError with every mistake, before anything is touched."""
+    problems: list[Problem] = []
+    for node in launch.plan.nodes.values():
+        try:
+            _deferred(node, launch).build()
+        except ConfigError as error:
+            problems.extend(replace(problem, file=launch.plan.job.path) for problem in error.problems)
+    if problems:
+        raise ConfigError(problems)
+
+
+def perform(node: Node, launch: Launch, inputs: Mapping[Path, Relation], book: Book) -> Relation | None:
+    """Do the op's work and give the rows that travel on, None where nobody takes them.
+
+    `inputs` are the parents' rows. Rows are read here only where the node keeps them or loads them;
+    else what is given is their description.
+    """
+    deferred = _deferred(node, launch)
+    if node.entry.kind == "loader":
+        return _load(node, deferred, _united(node, inputs), book)
+    if node.entry.kind == "extractor":
+        relation = Relation(Extraction(deferred))
+    else:
+        relation = _united(node, inputs).pipe(Transformation(deferred))
+    if node.kept:
+        relation = spool(relation, _spool_url(node, launch.run), book)
+        book.check()
+    return relation
+
+
+def _deferred(node: Node, launch: Launch) -> Deferred:  # type: ignore[type-arg] # of the kind that the entry names
+    entry, job = node.entry, launch.plan.job
+    return Deferred(
+        op=node.name,
+        component=entry.component,
+        options=entry.options,
+        run=launch.run,
+        on_error=entry.on_error or job.on_error,
+        max_rejects=entry.max_rejects or job.max_rejects or MAX_REJECTS,
+    )
+
+
+def _united(node: Node, inputs: Mapping[Path, Relation]) -> Relation:
+    return Relation.union(tuple(inputs[parent] for parent in node.parents))
+
+
+def _spool_url(node: Node, run: RunContext) -> str:
+    return join(run.storage, "spool", run.run_id, f"{node.name}.arrow")
+
+
+def _load(node: Node, deferred: Deferred[Loader], rows: Relation, book: Book) -> Relation | None:
+    loader = deferred.build()
+    if reason := _why_kept_first(loader, rows):
+        book.log(f"{node.name}: the rows are kept in the spool before they are loaded: {reason}")
+        rows = spool_once(rows, join(deferred.run.storage, "spool", deferred.run.load_id, f"{node.name}.input.arrow"), book)
+    accepted = None
+    with ExitStack() as stack:
+        reader = stack.enter_context(rows.open(book))
+        task = stack.enter_context(deferred.task(book))
+        if node.children:
+            accepted = stack.enter_context(spool_writer(_spool_url(node, deferred.run), reader.schema))
+            task.accept = accepted.write
+        result = loader.write(counted_in(reader, task), task)
+        count = task.count
+        count.inserted, count.updated, count.unchanged = result.inserted, result.updated, result.unchanged
+        count.merged, count.unmatched, count.bytes = result.merged, result.unmatched, result.bytes
+        count.rows_out = result.inserted + result.updated + result.unchanged
+    book.check()
+    return accepted.relation if accepted else None
+
+
+def _why_kept_first(loader: Loader, rows: Relation) -> str:
+    """Why a pass straight from source to target would not be safe, "" where it is."""
+    if not loader.atomic and list(_extractions(rows)):
+        return "a retry of this load needs the very same input"
+    where = loader.location()
+    if where and any(extraction.extractor.build().location() == where for extraction in _extractions(rows)):
+        return "they come from the place that they go to"
+    return ""
+
+
+def _extractions(rows: Relation) -> Iterator[Extraction]:
+    """The sources outside our own spool that a pass over the rows would read."""
+    yield from _sources(rows.source)
+
+
+def _sources(source: Source) -> Iterator[Extraction]:
+    if isinstance(source, Extraction):
+        yield source
+    elif isinstance(source, Union):
+        for relation in source.relations:
+            yield from _extractions(relation)
+
+

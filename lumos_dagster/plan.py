@@ -1,0 +1,198 @@
+"""JobFile -> Plan: which op runs after which, where rows flow and where they are kept. Pure; knows no Dagster."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from graphlib import CycleError, TopologicalSorter
+from itertools import combinations
+from typing import Literal
+
+from lumos_dagster.config.model import Entry, Execution, FailurePolicy, JobFile, Pipeline, Retry
+from lumos_dagster.errors import ConfigError, Problem
+
+Path = tuple[str, ...]
+"""Where an op stands in the graph: `(name,)`, or `(pipeline, stage)` inside a sub-graph."""
+
+
+@dataclass(frozen=True)
+class Node:
+    """One op. `parents` give it rows, in the order written; `after` only come before it; `children` take its rows.
+
+    `kept` says why its rows are kept in the spool, "" where the description of them is handed on.
+    `retry` and `timeout` (seconds) hold for one attempt of all that runs in this op: where rows
+    stream through several ops they are the strictest of the chain.
+    """
+
+    path: Path
+    entry: Entry
+    parents: tuple[Path, ...] = ()
+    after: tuple[Path, ...] = ()
+    children: tuple[Path, ...] = ()
+    kept: str = ""
+    failure_policy: FailurePolicy = "fail"
+    retry: Retry = Retry()
+    timeout: float | None = None
+
+    @property
+    def name(self) -> str:
+        """The op's name as shown: `load`, or `orders.load` inside a pipeline."""
+        return ".".join(self.path)
+
+    @property
+    def works(self) -> bool:
+        """Whether rows are read in this op, rather than described for a later one."""
+        return bool(self.kept) or self.entry.kind == "loader"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The ops of a job in an order in which they can run."""
+
+    job: JobFile
+    mode: Execution
+    nodes: Mapping[Path, Node]
+
+    @property
+    def executor(self) -> Literal["in_process", "multiprocess"]:
+        """What `executor: auto` means here: processes only where two ops that work can overlap."""
+        if self.job.executor != "auto":
+            return self.job.executor
+        ancestors = self._ancestors()
+        working = [path for path, node in self.nodes.items() if node.works]
+        overlap = any(a not in ancestors[b] and b not in ancestors[a] for a, b in combinations(working, 2))
+        return "multiprocess" if overlap else "in_process"
+
+    def _ancestors(self) -> dict[Path, set[Path]]:
+        found: dict[Path, set[Path]] = {}
+        for path, node in self.nodes.items():
+            before = (*node.parents, *node.after)
+            found[path] = set(before).union(*(found[parent] for parent in before))
+        return found
+
+
+def make_plan(job: JobFile, mode: Execution | None = None) -> Plan:
+    """Lay out the job's enabled entries, in `mode` where given, else in the one the file names.
+
+    Raises ConfigError for a cycle (named a -> b -> a), an unknown parent, rows with no way in.
+    """
+    nodes = _enabled(list(_nodes(job)))
+    ordered = {path: nodes[path] for path in _order(nodes)}
+    problems = [
+        Problem(f"the {node.entry.kind} has no input", path=f"jobs.{node.name}", hint="Name its parents.")
+        for node in ordered.values()
+        if node.entry.kind != "extractor" and not node.parents
+    ]
+    if problems:
+        raise ConfigError(problems)
+    mode = mode or job.execution
+    with_children = {
+        path: replace(node, children=tuple(other.path for other in ordered.values() if path in other.parents))
+        for path, node in ordered.items()
+    }
+    kept = {path: replace(node, kept=_why_kept(node, mode)) for path, node in with_children.items()}
+    return Plan(job, mode, {path: _strictest(node, kept) for path, node in kept.items()})
+
+
+def _nodes(job: JobFile) -> Iterator[Node]:
+    """Every op, with its edges as written: into an extractor an edge only orders, into others it carries rows."""
+    ends = {entry.name: _last(entry) for entry in job.entries}
+    problems = [
+        Problem(f"unknown parent {parent!r}", path=f"jobs.{entry.name}", allowed=tuple(ends))
+        for entry in job.entries
+        for parent in entry.parents
+        if parent not in ends
+    ]
+    if problems:
+        raise ConfigError(problems)
+    for entry in job.entries:
+        parents = tuple(ends[parent] for parent in entry.parents)
+        if isinstance(entry, Pipeline):
+            before: Path | None = None
+            for stage in entry.stages:
+                path = (entry.name, stage.name)
+                stage = replace(stage, enabled=entry.enabled and stage.enabled)  # noqa: PLW2901
+                yield _node(job, path, stage, parents if before is None else (before,))
+                before = path
+        else:
+            yield _node(job, (entry.name,), entry, parents)
+
+
+def _node(job: JobFile, path: Path, entry: Entry, parents: tuple[Path, ...]) -> Node:
+    orders = entry.kind == "extractor"
+    return Node(
+        path=path,
+        entry=entry,
+        parents=() if orders else parents,
+        after=parents if orders else (),
+        failure_policy=entry.failure_policy or job.failure_policy,
+        retry=entry.retry or job.retry,
+        timeout=entry.timeout,
+    )
+
+
+def _last(entry: Entry | Pipeline) -> Path:
+    return (entry.name, entry.stages[-1].name) if isinstance(entry, Pipeline) else (entry.name,)
+
+
+def _enabled(nodes: list[Node]) -> dict[Path, Node]:
+    """Leave out what is not enabled and all that lives on its rows; what only waited for those waits for their parents."""
+    by_path = {node.path: node for node in nodes}
+    out = {node.path for node in nodes if not node.entry.enabled}
+    while True:
+        starved = {node.path for node in nodes if node.path not in out and out.intersection(node.parents)}
+        if not starved:
+            break
+        out |= starved
+
+    def bridge(path: Path, seen: frozenset[Path] = frozenset()) -> Iterator[Path]:
+        if path not in out:
+            yield path
+        elif path not in seen:
+            for before in (*by_path[path].parents, *by_path[path].after):
+                yield from bridge(before, seen | {path})
+
+    return {
+        node.path: replace(node, after=tuple(dict.fromkeys(end for path in node.after for end in bridge(path))))
+        for node in nodes
+        if node.path not in out
+    }
+
+
+def _order(nodes: Mapping[Path, Node]) -> list[Path]:
+    sorter = TopologicalSorter({path: (*node.parents, *node.after) for path, node in nodes.items()})
+    try:
+        return list(sorter.static_order())
+    except CycleError as error:
+        way = " -> ".join(".".join(path) for path in reversed(error.args[1]))
+        raise ConfigError(f"the jobs wait for each other in a circle: {way}") from None
+
+
+def _why_kept(node: Node, mode: Execution) -> str:
+    if not node.children:
+        return ""
+    if node.entry.kind == "loader":
+        return "a loader hands on the rows that it loaded"
+    if mode == "staged":
+        return "execution is staged"
+    if len(node.children) > 1:
+        return "more than one op reads them"
+    return ""
+
+
+def _strictest(node: Node, nodes: Mapping[Path, Node]) -> Node:
+    """One attempt of a working op runs every op whose rows stream into it, so the least patient of them decides."""
+    if not node.works:
+        return node
+    chain = list(_streaming_into(node, nodes))
+    timeouts = [other.timeout for other in chain if other.timeout is not None]
+    return replace(
+        node,
+        timeout=min(timeouts, default=None),
+        retry=min((other.retry for other in chain), key=lambda retry: retry.count),
+    )
+
+
+def _streaming_into(node: Node, nodes: Mapping[Path, Node]) -> Iterator[Node]:
+    yield node
+    for parent in node.parents:
+        if not nodes[parent].kept:
+            yield from _streaming_into(nodes[parent], nodes)

@@ -1,0 +1,120 @@
+"""Turns pydantic's findings into Problems: the path as written, what was found, what is allowed, a near miss."""
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
+
+from lumos_dagster.errors import Problem
+from lumos_dagster.values import Raw, has_placeholder
+
+_MUST_BE = {
+    "int_type": "a whole number",
+    "int_parsing": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "float_parsing": "a number",
+    "bool_type": "true or false",
+    "bool_parsing": "true or false",
+    "string_type": "text",
+    "list_type": "a list",
+    "tuple_type": "a list",
+    "dict_type": "a mapping",
+    "model_type": "a mapping",
+    "model_attributes_type": "a mapping",
+}
+
+
+def problems_of(error: ValidationError, raw: Raw, path: str = "") -> list[Problem]:
+    """One Problem per finding; `raw` is the value as written, `path` where it stands in the file.
+
+    A finding about a value that holds a placeholder is left out: its value is not known yet.
+    """
+    findings = (_problem(detail, raw, path) for detail in error.errors(include_url=False))
+    return list(dict.fromkeys(problem for problem in findings if problem))
+
+
+def near(word: str, known: Iterable[str]) -> str:
+    """"Did you mean 'x'?" where a known word is close, else the empty text."""
+    matches = get_close_matches(word, list(known), n=1, cutoff=0.6)
+    return f"Did you mean {matches[0]!r}?" if matches else ""
+
+
+def unknown_key(key: str, known: Iterable[str], path: str = "") -> Problem:
+    """The Problem of a key that nobody knows."""
+    names = tuple(known)
+    return Problem(f"unknown key {key!r}", path=path, allowed=names, hint=near(key, names))
+
+
+def with_known_keys(error: ValidationError, known: Iterable[str], secret: Iterable[str]) -> ValidationError:
+    """The same error with what pydantic leaves out: the known keys beside an unknown one, and which value is secret."""
+    known, secret = tuple(known), frozenset(secret)
+    lines: list[InitErrorDetails] = []
+    for detail in error.errors(include_url=False):
+        kind: str | PydanticCustomError = detail["type"]
+        context = dict(detail.get("ctx", {}))
+        own = len(detail["loc"]) == 1
+        if own and detail["type"] == "extra_forbidden":
+            kind = PydanticCustomError("unknown_key", "unknown key", {"allowed": known})
+        elif own and detail["loc"][0] in secret and detail["type"] != "missing":
+            kind = PydanticCustomError("secret_value", "{text}", {"text": _message(detail)})
+        elif detail["type"] in ("unknown_key", "secret_value", "lumos"):
+            kind = PydanticCustomError(detail["type"], "{text}", context | {"text": detail["msg"]})  # type: ignore[arg-type]
+        lines.append(InitErrorDetails(type=kind, loc=detail["loc"], input=detail["input"], ctx=context))  # type: ignore[arg-type]
+    return ValidationError.from_exception_data(error.title, lines)
+
+
+def _problem(detail: ErrorDetails, raw: Raw, path: str) -> Problem | None:
+    keys, value, complete = _walk(detail["loc"], raw)
+    if isinstance(value, str) and complete and has_placeholder(value):
+        return None
+    where = ".".join(str(part) for part in (path, *keys) if part != "")
+    context = detail.get("ctx", {})
+    last = str(detail["loc"][-1]) if detail["loc"] else ""
+    match detail["type"]:
+        case "missing":
+            return Problem(f"the required key {last!r} is missing", path=where)
+        case "unknown_key" | "extra_forbidden":
+            return unknown_key(last, context.get("allowed", ()), where)
+        case "literal_error" | "enum" | "union_tag_invalid":
+            allowed = tuple(re.findall(r"'((?:[^'\\]|\\.)*)'", context.get("expected") or context.get("expected_tags", "")))
+            found = str(context.get("tag", value))
+            return Problem("not an allowed value", path=where, found=_shown(value if complete and not isinstance(value, Mapping) else found), allowed=allowed, hint=near(found, allowed))
+        case "secret_value":
+            return Problem(_message(detail), path=where)
+        case "value_error" | "lumos":
+            return Problem(_message(detail), path=where, hint=str(context.get("hint", "")), allowed=tuple(context.get("allowed", ())))
+    return Problem(_message(detail), path=where, found=_shown(value) if complete else "")
+
+
+def _message(detail: ErrorDetails) -> str:
+    if detail["type"] in _MUST_BE:
+        return f"must be {_MUST_BE[detail['type']]}"
+    text = detail["msg"].removeprefix("Value error, ").replace("Input should", "must")
+    return text[:1].lower() + text[1:] if text[:2] != text[:2].upper() else text
+
+
+def _walk(loc: tuple[int | str, ...], raw: Raw) -> tuple[list[int | str], Raw, bool]:
+    """Follow `loc` through the value as written, passing over the names of union members that pydantic puts in."""
+    keys: list[int | str] = []
+    value = raw
+    complete = True
+    for position, part in enumerate(loc):
+        if isinstance(value, Mapping) and part in value:
+            value = value[part]
+            keys.append(part)
+        elif isinstance(value, list | tuple) and isinstance(part, int) and part < len(value):
+            value = value[part]
+            keys.append(part)
+        elif position == len(loc) - 1 and isinstance(value, Mapping):
+            complete = False
+    return keys, value, complete
+
+
+def _shown(value: Raw) -> str:
+    text = value if isinstance(value, str) and "'" not in value else json.dumps(value, ensure_ascii=False, default=str)
+    text = f"'{text}'" if isinstance(value, str) and "'" not in value else text
+    return text if len(text) <= 60 else text[:57] + "..."

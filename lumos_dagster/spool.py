@@ -1,0 +1,90 @@
+"""The spool: rows kept between ops as compressed Arrow IPC, anywhere fsspec reaches."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from lumos_dagster.accounting import Book
+from lumos_dagster.errors import DataError
+from lumos_dagster.files import filesystem, open_atomic, open_input
+from lumos_dagster.relation import Relation
+
+_OPTIONS = pa.ipc.IpcWriteOptions(compression="lz4")
+
+
+@dataclass(frozen=True)
+class Spool:
+    """A Source over a spooled file: where it is, how many rows it must give back, and its size in bytes."""
+
+    url: str
+    rows: int
+    bytes: int
+
+    @contextmanager
+    def open(self, book: Book) -> Iterator[pa.RecordBatchReader]:
+        """A reader over the file; DataError when it does not hold the rows that were written."""
+        with open_input(self.url) as stream, pa.ipc.open_stream(stream) as reader:
+            yield pa.RecordBatchReader.from_batches(reader.schema, self._counted(reader))
+
+    def _counted(self, reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
+        seen = 0
+        for batch in reader:
+            seen += batch.num_rows
+            yield batch
+        if seen != self.rows:
+            raise DataError(f"the spool {self.url} holds {seen} of {self.rows} rows: it was cut or changed. Run the job again.")
+
+
+class SpoolWriter:
+    """Takes batches one by one; `spool` tells what was written, once the block of `spool_writer` has ended."""
+
+    def __init__(self, url: str, writer: pa.ipc.RecordBatchStreamWriter) -> None:
+        self.url = url
+        self.rows = 0
+        self.bytes = 0
+        self._writer = writer
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        """Append the batch."""
+        self._writer.write_batch(batch)
+        self.rows += batch.num_rows
+
+    @property
+    def relation(self) -> Relation:
+        """The spooled rows."""
+        return Relation(Spool(self.url, self.rows, self.bytes))
+
+
+@contextmanager
+def spool_writer(url: str, schema: pa.Schema) -> Iterator[SpoolWriter]:
+    """Write a spool file that appears only when the block ends without an error; readable by its owner only."""
+    with open_atomic(url, mode=0o600) as stream:
+        with pa.ipc.new_stream(stream, schema, options=_OPTIONS) as writer:
+            kept = SpoolWriter(url, writer)
+            yield kept
+        kept.bytes = stream.tell()
+
+
+def spool(relation: Relation, url: str, book: Book) -> Relation:
+    """Read `relation` once, keep its rows at `url`, and give back a Relation over what was kept."""
+    with relation.open(book) as rows, spool_writer(url, rows.schema) as kept:
+        for batch in rows:
+            kept.write(batch)
+    return kept.relation
+
+
+def spool_once(relation: Relation, url: str, book: Book) -> Relation:
+    """As `spool`, but what an earlier attempt kept at `url` is taken as it is: the same input for every attempt."""
+    told = f"{url}.json"
+    file_system, path = filesystem(told)
+    if not file_system.exists(path):
+        kept = spool(relation, url, book)
+        assert isinstance(kept.source, Spool)  # noqa: S101 - spool gives nothing else
+        with open_atomic(told, mode=0o600) as stream:
+            stream.write(json.dumps({"rows": kept.source.rows, "bytes": kept.source.bytes}).encode())
+        return kept
+    with open_input(told) as stream:
+        return Relation(Spool(url, **json.load(stream)))

@@ -1,0 +1,1 @@
+"""Tests of lumos_dagster; the folders mirror the package."""

@@ -1,0 +1,23 @@
+"""What every test may ask for."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from lumos_dagster.accounting import Book
+from lumos_dagster.values import RunContext
+
+pytest_plugins = ["lumos_dagster_tests.servers.postgres", "lumos_dagster_tests.servers.mongodb"]
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> RunContext:
+    """A run with its own storage, begun at a fixed time."""
+    return RunContext("job", "run-1", "run-1", datetime(2026, 3, 4, 5, 6, 7, 89, UTC), str(tmp_path / "storage"))
+
+
+@pytest.fixture
+def book(run: RunContext) -> Book:
+    """Fresh accounts of that run."""
+    return Book(run)
