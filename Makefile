@@ -13,7 +13,7 @@ help: ## list the targets
 
 run: .venv/.installed $(DAGSTER_HOME)/dagster.yaml ## run the quickstart job: a CSV of real data into SQLite
 	$(BIN)/dagster job execute -f lumos_dagster/definitions.py -j $(JOB)
-	@$(BIN)/python -m lumos_dagster.cli show-runs --last 1
+	@echo; $(BIN)/lumos show $(JOB)
 	@echo 'Look at the rows:   $(BIN)/python -m sqlite3 out/quickstart.db "select * from damaging_strikes limit 5"'
 	@echo 'Look at the run:    make ui'
 

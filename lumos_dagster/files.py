@@ -4,8 +4,9 @@ import os
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from io import BufferedIOBase
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
@@ -36,7 +37,7 @@ def is_local(url: str) -> bool:
 
 
 @contextmanager
-def open_input(url: str) -> Iterator[IO[bytes]]:
+def open_input(url: str) -> Iterator[BufferedIOBase]:
     """Open a file for reading bytes; closed with the context."""
     file_system, path = filesystem(url)
     with file_system.open(path, "rb") as stream:
@@ -44,7 +45,7 @@ def open_input(url: str) -> Iterator[IO[bytes]]:
 
 
 @contextmanager
-def open_atomic(url: str, mode: int = 0o666) -> Iterator[IO[bytes]]:
+def open_atomic(url: str, mode: int = 0o666) -> Iterator[BufferedIOBase]:
     """Open a file for writing that appears under its name only when the block ends without an error.
 
     On a local disk: written beside it, flushed to the disk, renamed over. Elsewhere a stream is

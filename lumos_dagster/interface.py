@@ -31,7 +31,7 @@ from lumos_dagster.values import Raw, RunContext, resolve
 
 __all__ = [
     "BadRow", "Component", "ConnectionString", "Extractor", "LoadResult", "Loader", "OnError",
-    "Relation", "SecretStr", "Task", "Transformer",
+    "Relation", "SecretStr", "StrictModel", "Task", "Transformer",
 ]  # fmt: skip
 
 ConnectionString = Annotated[SecretStr, WithJsonSchema({"type": "string", "format": "lumos-connection"})]
@@ -41,8 +41,8 @@ BATCH_ROWS = 65_536
 """Rows to a batch where nothing else decides it."""
 
 
-class Component(BaseModel, ABC):
-    """The options of one component, each field with its docstring; unknown keys are errors. Immutable."""
+class StrictModel(BaseModel):
+    """Keys of a job file, each with its docstring; an unknown one is an error that names the known. Immutable."""
 
     model_config = ConfigDict(
         frozen=True,
@@ -52,7 +52,6 @@ class Component(BaseModel, ABC):
         coerce_numbers_to_str=True,
         hide_input_in_errors=True,
     )
-    kind: ClassVar[str]
 
     @classmethod
     def option_names(cls) -> dict[str, tuple[str, ...]]:
@@ -63,19 +62,27 @@ class Component(BaseModel, ABC):
             names[spellings[0]] = spellings[1:]
         return names
 
-    @classmethod
-    def technology(cls, options: Mapping[str, Raw]) -> str:
-        """What the UI's icon shows for these options (`postgres`, `sqlite`); "" for the type's own name."""
-        return ""
-
     @model_validator(mode="wrap")
     @classmethod
     def _say_what_is_known(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        if isinstance(data, Mapping) and data.get("on_error", "") is None:
+            data = {**data, "on_error": "null"}  # YAML reads the word null as nothing; here the word is meant
         try:
             return handler(data)
         except ValidationError as error:
             secret = [name for name, field in cls.model_fields.items() if is_secret(field)]
             raise with_known_keys(error, cls.option_names(), secret) from None
+
+
+class Component(StrictModel, ABC):
+    """The options of one component. The model is the component: parsing the options constructs it."""
+
+    kind: ClassVar[str]
+
+    @classmethod
+    def technology(cls, options: Mapping[str, Raw]) -> str:  # noqa: ARG003 - for those who override it
+        """What the UI's icon shows for these options (`postgres`, `sqlite`); "" for the type's own name."""
+        return ""
 
 
 def is_secret(field: FieldInfo) -> bool:
@@ -142,7 +149,7 @@ class Loader(Component):
 
     @property
     def atomic(self) -> bool:
-        """Whether a failed write leaves nothing behind, so that a retry may begin with another reading of its input."""
+        """Whether a failed write leaves nothing behind, so that a retry may read its input anew."""
         return True
 
     @abstractmethod

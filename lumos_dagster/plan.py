@@ -1,7 +1,7 @@
 """JobFile -> Plan: which op runs after which, where rows flow and where they are kept. Pure; knows no Dagster."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from graphlib import CycleError, TopologicalSorter
 from itertools import combinations
 from typing import Literal
@@ -29,7 +29,7 @@ class Node:
     children: tuple[Path, ...] = ()
     kept: str = ""
     failure_policy: FailurePolicy = "fail"
-    retry: Retry = Retry()
+    retry: Retry = field(default_factory=Retry)
     timeout: float | None = None
 
     @property
@@ -134,7 +134,7 @@ def _last(entry: Entry | Pipeline) -> Path:
 
 
 def _enabled(nodes: list[Node]) -> dict[Path, Node]:
-    """Leave out what is not enabled and all that lives on its rows; what only waited for those waits for their parents."""
+    """Leave out what is not enabled and all that lives on its rows; what waited for those waits on their parents."""
     by_path = {node.path: node for node in nodes}
     out = {node.path for node in nodes if not node.entry.enabled}
     while True:

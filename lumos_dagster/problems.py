@@ -38,7 +38,7 @@ def problems_of(error: ValidationError, raw: Raw, path: str = "") -> list[Proble
 
 
 def near(word: str, known: Iterable[str]) -> str:
-    """"Did you mean 'x'?" where a known word is close, else the empty text."""
+    """The question "Did you mean 'x'?" where a known word is close, else the empty text."""
     matches = get_close_matches(word, list(known), n=1, cutoff=0.6)
     return f"Did you mean {matches[0]!r}?" if matches else ""
 
@@ -62,8 +62,8 @@ def with_known_keys(error: ValidationError, known: Iterable[str], secret: Iterab
         elif own and detail["loc"][0] in secret and detail["type"] != "missing":
             kind = PydanticCustomError("secret_value", "{text}", {"text": _message(detail)})
         elif detail["type"] in ("unknown_key", "secret_value", "lumos"):
-            kind = PydanticCustomError(detail["type"], "{text}", context | {"text": detail["msg"]})  # type: ignore[arg-type]
-        lines.append(InitErrorDetails(type=kind, loc=detail["loc"], input=detail["input"], ctx=context))  # type: ignore[arg-type]
+            kind = PydanticCustomError(detail["type"], "{text}", context | {"text": detail["msg"]})
+        lines.append(InitErrorDetails(type=kind, loc=detail["loc"], input=detail["input"], ctx=context))
     return ValidationError.from_exception_data(error.title, lines)
 
 
@@ -75,18 +75,30 @@ def _problem(detail: ErrorDetails, raw: Raw, path: str) -> Problem | None:
     context = detail.get("ctx", {})
     last = str(detail["loc"][-1]) if detail["loc"] else ""
     match detail["type"]:
-        case "missing":
-            return Problem(f"the required key {last!r} is missing", path=where)
+        case "missing" | "union_tag_not_found":
+            return Problem(f"the required key {context.get('discriminator', repr(last))} is missing", path=where)
         case "unknown_key" | "extra_forbidden":
             return unknown_key(last, context.get("allowed", ()), where)
         case "literal_error" | "enum" | "union_tag_invalid":
-            allowed = tuple(re.findall(r"'((?:[^'\\]|\\.)*)'", context.get("expected") or context.get("expected_tags", "")))
+            allowed = tuple(
+                re.findall(r"'((?:[^'\\]|\\.)*)'", context.get("expected") or context.get("expected_tags", ""))
+            )
             found = str(context.get("tag", value))
-            return Problem("not an allowed value", path=where, found=_shown(value if complete and not isinstance(value, Mapping) else found), allowed=allowed, hint=near(found, allowed))
-        case "secret_value":
-            return Problem(_message(detail), path=where)
-        case "value_error" | "lumos":
-            return Problem(_message(detail), path=where, hint=str(context.get("hint", "")), allowed=tuple(context.get("allowed", ())))
+            return Problem(
+                "not an allowed value",
+                path=where,
+                found=_shown(value if complete and not isinstance(value, Mapping) else found),
+                allowed=allowed,
+                hint=near(found, allowed),
+            )
+        case "secret_value" | "value_error" | "lumos":
+            return Problem(
+                _message(detail),
+                path=where,
+                found=_shown(context["found"]) if "found" in context else "",
+                hint=str(context.get("hint", "")),
+                allowed=tuple(context.get("allowed", ())),
+            )
     return Problem(_message(detail), path=where, found=_shown(value) if complete else "")
 
 
@@ -103,11 +115,9 @@ def _walk(loc: tuple[int | str, ...], raw: Raw) -> tuple[list[int | str], Raw, b
     value = raw
     complete = True
     for position, part in enumerate(loc):
-        if isinstance(value, Mapping) and part in value:
-            value = value[part]
-            keys.append(part)
-        elif isinstance(value, list | tuple) and isinstance(part, int) and part < len(value):
-            value = value[part]
+        items: Raw = dict(enumerate(value)) if isinstance(value, list | tuple) else value
+        if isinstance(items, Mapping) and part in items:
+            value = items[part]
             keys.append(part)
         elif position == len(loc) - 1 and isinstance(value, Mapping):
             complete = False

@@ -141,13 +141,14 @@ def _united_type(left: pa.DataType, right: pa.DataType) -> pa.DataType | None:
     families = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal, pa.types.is_timestamp, _is_text)
     if not any(family(left) and family(right) for family in families):
         return None
-    if pa.types.is_timestamp(left) and (left.tz is None) != (right.tz is None):
+    if getattr(left, "tz", None) != getattr(right, "tz", None):
         return None
     try:
         merged = pa.unify_schemas([pa.schema([("x", left)]), pa.schema([("x", right)])], promote_options="permissive")
     except (pa.ArrowInvalid, pa.ArrowTypeError):
         return None
-    return merged.field("x").type
+    united: pa.DataType = merged.field("x").type
+    return united
 
 
 def _is_text(kind: pa.DataType) -> bool:

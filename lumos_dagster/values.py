@@ -144,7 +144,11 @@ class _Resolver:
             return self.env[variable]
         if has_default:
             return default
-        return self._missing(path, f"the environment variable {variable} is not set", f"Set {variable}, or give a default: ${{{variable}:-...}}.")
+        return self._missing(
+            path,
+            f"the environment variable {variable} is not set",
+            f"Set {variable}, or give a default: ${{{variable}:-...}}.",
+        )
 
     def _missing(self, path: str, message: str, hint: str = "") -> str:
         self.problems.append(Problem(message, path=path, hint=hint))

@@ -42,9 +42,7 @@ def test_ops_come_in_an_order_in_which_they_can_run_however_they_are_written() -
 
 
 def test_parents_keep_the_order_in_which_they_are_written() -> None:
-    plan = make_plan(
-        job(entry("a", "extractor"), entry("b", "extractor"), entry("load", "loader", ["b", "a"]))
-    )
+    plan = make_plan(job(entry("a", "extractor"), entry("b", "extractor"), entry("load", "loader", ["b", "a"])))
     assert plan.nodes["load",].parents == (("b",), ("a",))
 
 
@@ -106,7 +104,7 @@ def test_unknown_parents_are_all_named_with_the_known_ones() -> None:
 
 
 def test_a_loader_without_input_is_refused() -> None:
-    with pytest.raises(ConfigError, match="jobs.load: the loader has no input"):
+    with pytest.raises(ConfigError, match=r"jobs\.load: the loader has no input"):
         make_plan(job(entry("load", "loader")))
 
 

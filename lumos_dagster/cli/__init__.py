@@ -3,7 +3,7 @@
 import click
 
 from lumos_dagster.cli.check import list_jobs, schema, validate
-from lumos_dagster.cli.run import run
+from lumos_dagster.cli.run import run, show
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -13,6 +13,7 @@ def main() -> None:
 
 
 main.add_command(run)
+main.add_command(show)
 main.add_command(validate)
 main.add_command(list_jobs)
 main.add_command(schema)

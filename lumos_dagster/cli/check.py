@@ -65,7 +65,7 @@ def list_jobs(as_json: bool) -> None:
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="As without: the schema is JSON.")
-def schema(as_json: bool) -> None:  # noqa: ARG001 - every command takes --json
+def schema(as_json: bool) -> None:
     """Print the JSON Schema of a job file, for editors."""
     click.echo(json.dumps(json_schema(Catalog()), ensure_ascii=False, indent=2))
 

@@ -15,7 +15,7 @@ from lumos_dagster.cli.views import Lines, Live, Silent, View, summary_lines
 from lumos_dagster.config import load_folder, load_job, scalar
 from lumos_dagster.config.model import Entry, Execution, Executor, JobFile, Pipeline
 from lumos_dagster.errors import ConfigError, Problem
-from lumos_dagster.orchestration.execute import Order, Report, run_file
+from lumos_dagster.orchestration.execute import Order, Report, latest_report, run_file
 from lumos_dagster.orchestration.instance import open_instance
 from lumos_dagster.orchestration.location import jobs_folder
 from lumos_dagster.problems import near
@@ -26,12 +26,14 @@ FAILED, WITH_REJECTS = 1, 3
 
 @click.command()
 @click.argument("job")
-@click.option("--set", "changes", multiple=True, metavar="PATH=VALUE", help="jobs.OP.options.NAME=VALUE or vars.NAME=VALUE.")
+@click.option(
+    "--set", "changes", multiple=True, metavar="PATH=VALUE", help="jobs.OP.options.NAME=VALUE or vars.NAME=VALUE."
+)
 @click.option("--mode", type=click.Choice(get_args(Execution)), help="How rows flow; default: what the file says.")
 @click.option("--executor", type=click.Choice(get_args(Executor)), help="Default: what the file says, else auto.")
 @click.option("--resume", is_flag=True, help="Go on with the job's latest failed or killed run from where it failed.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object at the end, nothing else.")
-def run(  # noqa: PLR0913 - one parameter per option of the command
+def run(
     job: str, changes: Sequence[str], mode: Execution | None, executor: str | None, resume: bool, as_json: bool
 ) -> None:
     """Run a JOB: the path of a YAML file, or the name of a job in the jobs folder."""
@@ -44,12 +46,30 @@ def run(  # noqa: PLR0913 - one parameter per option of the command
             report = run_file(order, instance, view.tell)
     except ConfigError as error:
         fail(error, as_json)
+    _show(report, as_json)
+    sys.exit(_exit_code(report))
+
+
+@click.command()
+@click.argument("job")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def show(job: str, as_json: bool) -> None:
+    """Show how the latest run of JOB went: the counts of every op, however it was launched."""
+    try:
+        with open_instance() as instance:
+            report = latest_report(Path(job).stem if job.endswith((".yaml", ".yml")) else job, instance)
+    except ConfigError as error:
+        fail(error, as_json)
+    _show(report, as_json)
+
+
+def _show(report: Report, as_json: bool) -> None:
     if as_json:
-        click.echo(json.dumps({**asdict(report), "rejected": report.rejected}, ensure_ascii=False, indent=2, default=str))
+        answer = {**asdict(report), "rejected": report.rejected}
+        click.echo(json.dumps(answer, ensure_ascii=False, indent=2, default=str))
     else:
         for line in summary_lines(report):
             click.echo(line)
-    sys.exit(_exit_code(report))
 
 
 def _exit_code(report: Report) -> int:
@@ -76,7 +96,7 @@ def _find(job: str) -> Path:
 
 def _overrides(job: JobFile, changes: Sequence[str]) -> tuple[dict[str, dict[str, Raw]], dict[str, Raw]]:
     """`--set` texts as options by op, and vars. Raises ConfigError for every one that names nothing."""
-    ops = {name: entry for name, entry in _entries(job)}
+    ops = dict(_entries(job))
     options: dict[str, dict[str, Raw]] = {}
     variables: dict[str, Raw] = {}
     problems: list[Problem] = []

@@ -44,7 +44,12 @@ class Live(View):
     """A spinner per op on a terminal; what is over stays as a line."""
 
     def __init__(self) -> None:
-        columns = (SpinnerColumn(), TextColumn("{task.description}"), TextColumn("{task.fields[text]}"), TimeElapsedColumn())
+        columns = (
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            TextColumn("{task.fields[text]}"),
+            TimeElapsedColumn(),
+        )
         self._progress = Progress(*columns, console=Console(), transient=True)
         self._tasks: dict[str, TaskID] = {}
 

@@ -17,6 +17,9 @@ FailurePolicy = Literal["fail", "continue", "retry"]
 Kind = Literal["extractor", "transformer", "loader"]
 
 
+ComponentClass = type[Component]
+
+
 @dataclass(frozen=True)
 class Retry:
     """`count` extra attempts; the first wait is `delay` seconds, then times `backoff_factor`, at most `max_delay`."""
@@ -44,7 +47,7 @@ class Entry:
     name: str
     kind: Kind
     type: str
-    component: type[Component]
+    component: ComponentClass
     options: Mapping[str, Raw] = field(default_factory=dict)
     parents: tuple[str, ...] = ()
     description: str = ""
@@ -98,7 +101,7 @@ class JobFile:
     execution: Execution = "staged"
     executor: Executor = "auto"
     failure_policy: FailurePolicy = "fail"
-    retry: Retry = Retry()
+    retry: Retry = field(default_factory=Retry)
     on_error: OnError = "fail"
     max_rejects: str = MAX_REJECTS
     tags: Mapping[str, str] = field(default_factory=dict)

@@ -59,7 +59,7 @@ def from_text(column: Array, target: Kind) -> Array:
 
 def decimal(column: Array, target: Kind) -> Array:
     """The digits are counted in the text itself, so that nothing is rounded and nothing overflows."""
-    scientific = pc.match_substring_regex(column, _SCIENTIFIC)
+    scientific: Array = pc.match_substring_regex(column, _SCIENTIFIC)
     if pc.any(scientific).as_py():
         odd = [format(Decimal(str(text)), "f") for text in column.filter(scientific).to_pylist()]
         column = pc.replace_with_mask(column, scientific, pa.array(odd, column.type))

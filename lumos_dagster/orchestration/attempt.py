@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as StillRunning
+from contextlib import suppress
 from typing import TypeVar
 
 from lumos_dagster.cancellation import Cancellation
@@ -57,15 +58,13 @@ def run_attempt(
 def _into(future: "Future[T]", work: Callable[[], T]) -> None:
     try:
         future.set_result(work())
-    except BaseException as error:  # noqa: BLE001 - carried over to the thread that waits, whatever it is
+    except BaseException as error:
         future.set_exception(error)
 
 
 def _ended(future: "Future[T]", cancellation: Cancellation) -> LumosError:
     """Give the cancelled work time to clean up. What still hangs then cannot commit: it checks before."""
-    try:
+    with suppress(StillRunning):
         future.exception(_GRACE_SECONDS)
-    except StillRunning:
-        pass
     assert cancellation.error is not None  # noqa: S101 - set by the caller
     return cancellation.error

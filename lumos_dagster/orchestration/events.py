@@ -49,18 +49,26 @@ def follow(
         if not report.run_id:
             runs = instance.get_runs(dg.RunsFilter(tags=dict(tags)), limit=1)
             report.run_id = runs[0].run_id if runs else ""
-        while report.run_id:
-            page = instance.get_records_for_run(report.run_id, cursor, limit=_BATCH)
-            cursor = page.cursor
-            for record in page.records:
-                for happening in happenings(record.event_log_entry):
-                    _note(happening, report)
-                    tell(happening)
-            if not page.has_more:
-                break
+        if report.run_id:
+            cursor = replay(instance, cursor, tell, report)
         if last:
             report.seconds = time.monotonic() - started
             return
+
+
+def replay(
+    instance: dg.DagsterInstance, cursor: str | None, tell: Callable[[Happening], None], report: Listener
+) -> str | None:
+    """Tell what stands in the run's event log after `cursor`, and give the new cursor."""
+    while True:
+        page = instance.get_records_for_run(report.run_id, cursor, limit=_BATCH)
+        cursor = page.cursor
+        for record in page.records:
+            for happening in happenings(record.event_log_entry):
+                _note(happening, report)
+                tell(happening)
+        if not page.has_more:
+            return cursor
 
 
 def happenings(entry: dg.EventLogEntry) -> list[Happening]:

@@ -13,7 +13,8 @@ import dagster as dg
 from lumos_dagster.catalog import Catalog
 from lumos_dagster.config import load_job, override_job
 from lumos_dagster.config.model import Execution, JobFile
-from lumos_dagster.orchestration.events import Happening, follow
+from lumos_dagster.errors import ConfigError
+from lumos_dagster.orchestration.events import Happening, follow, replay
 from lumos_dagster.orchestration.jobs import build_job, execution_config
 from lumos_dagster.orchestration.launch import RESUME
 from lumos_dagster.orchestration.processes import PROCESS, process_of_run
@@ -77,7 +78,9 @@ def run_file(order: Order, instance: dg.DagsterInstance, tell: Callable[[Happeni
         "lumos_dagster.orchestration.execute", "reconstruct_job", reconstructable_args=(str(order.file.resolve()),)
     )
     ended = threading.Event()
-    follower = threading.Thread(target=follow, args=(instance, {_LAUNCH: tags[_LAUNCH]}, ended, tell, report), daemon=True)
+    follower = threading.Thread(
+        target=follow, args=(instance, {_LAUNCH: tags[_LAUNCH]}, ended, tell, report), daemon=True
+    )
     follower.start()
     try:
         with dg.execute_job(
@@ -89,6 +92,18 @@ def run_file(order: Order, instance: dg.DagsterInstance, tell: Callable[[Happeni
         follower.join()
     run = instance.get_run_by_id(report.run_id)
     report.status = run.status.value.lower() if run else "unknown"
+    return report
+
+
+def latest_report(job: str, instance: dg.DagsterInstance) -> Report:
+    """The report of the job's latest run, however it was launched. Raises ConfigError where there is none."""
+    records = instance.get_run_records(dg.RunsFilter(job_name=job), limit=1)
+    if not records:
+        raise ConfigError(f"there is no run of {job} in this Dagster instance; run it first")
+    record = records[0]
+    run = record.dagster_run
+    report = Report(job, run.run_id, run.status.value.lower(), (record.end_time or 0) - (record.start_time or 0))
+    replay(instance, None, lambda _: None, report)
     return report
 
 

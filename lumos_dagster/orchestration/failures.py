@@ -22,7 +22,7 @@ def guarded(work: Callable[[], T], retry: Retry, retry_number: int, op: str) -> 
         return work()
     except LumosError as error:
         if not isinstance(error, _NOT_RETRIED) and retry_number < retry.count:
-            raise _retry(retry, retry_number) from error
+            raise _retry(retry, retry_number) from _bare(error)
         raise _failure(op, str(error), type(error).__name__, retry_number) from None
     except Exception as error:
         if retry_number < retry.count:
@@ -32,6 +32,12 @@ def guarded(work: Callable[[], T], retry: Retry, retry_number: int, op: str) -> 
 
 def _retry(retry: Retry, retry_number: int) -> dg.RetryRequested:
     return dg.RetryRequested(max_retries=retry.count, seconds_to_wait=retry.wait(retry_number))
+
+
+def _bare(error: LumosError) -> LumosError:
+    """The error's words alone: a user needs no stack trace, and what a driver said first may hold a secret."""
+    error.__cause__ = error.__context__ = None
+    return error.with_traceback(None)
 
 
 def _failure(op: str, text: str, kind: str, retry_number: int) -> dg.Failure:

@@ -32,7 +32,10 @@ def build_job(job: JobFile) -> dg.JobDefinition:
             DIGEST: job.digest,
             OP_DIGESTS: " ".join(f"{name}={digest}" for name, digest in op_digests(plan).items()),
         },
-        metadata={"file": dg.MetadataValue.path(job.path), "yaml": dg.MetadataValue.md(f"```yaml\n{shown_text(job)}\n```")},
+        metadata={
+            "file": dg.MetadataValue.path(job.path),
+            "yaml": dg.MetadataValue.md(f"```yaml\n{shown_text(job)}\n```"),
+        },
         owners=list(job.owners) or None,
     )
 

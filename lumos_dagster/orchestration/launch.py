@@ -6,11 +6,10 @@ from typing import Any
 import dagster as dg
 
 from lumos_dagster.config import override_job
-from lumos_dagster.config.model import JobFile
 from lumos_dagster.errors import ConfigError, Problem
 from lumos_dagster.orchestration.options import changed_options
-from lumos_dagster.orchestration.resources import LUMOS, LumosSettings
 from lumos_dagster.orchestration.processes import PROCESS, process_of_run
+from lumos_dagster.orchestration.resources import LUMOS, LumosSettings
 from lumos_dagster.orchestration.work import Launch, check
 from lumos_dagster.plan import Node, Plan, make_plan
 from lumos_dagster.values import Raw, RunContext

@@ -15,7 +15,8 @@ from lumos_dagster.orchestration.launch import read_launch
 from lumos_dagster.orchestration.names import DONE, ROWS, definition_name, order_input, rows_input
 from lumos_dagster.orchestration.options import config_schema
 from lumos_dagster.orchestration.reporting import metadata_of, progress_line, report_failure, report_load
-from lumos_dagster.orchestration.resources import LUMOS
+from lumos_dagster.orchestration.resources import LUMOS, LumosSettings
+from lumos_dagster.orchestration.sweep import sweep
 from lumos_dagster.orchestration.work import Launch, perform
 from lumos_dagster.plan import Node, Plan
 from lumos_dagster.relation import Relation
@@ -62,6 +63,8 @@ def _run(
     """One attempt, then what it gave; under `continue` a failure is noted instead, and no rows travel on."""
     try:
         launch = guarded(lambda: read_launch(context, plan), node.retry, context.retry_number, node.name)
+        if not node.parents and not node.after:
+            _sweep(context)
         now = launch.plan.nodes[node.path]
         book = Book(launch.run, context.retry_number, Cancellation(), context.log.info)
         attempt = partial(_attempt, context, launch, now, inputs, book)
@@ -92,3 +95,12 @@ def _attempt(
     return run_attempt(
         lambda: perform(node, launch, by_path, book), book.cancellation, node.name, node.timeout, progress
     )
+
+
+def _sweep(context: dg.OpExecutionContext) -> None:
+    """The first ops of a run clear what old runs left; a disk that will not be cleared is no reason to stop."""
+    settings: LumosSettings = getattr(context.resources, LUMOS)
+    try:
+        sweep(context.instance, settings.storage, settings.keep_hours)
+    except OSError as error:
+        context.log.warning(f"could not clear rows of old runs under {settings.storage}: {error}")

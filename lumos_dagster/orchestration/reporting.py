@@ -1,6 +1,5 @@
 """Counts as Dagster metadata: what the UI shows on an op, and what `lumos run` sums up."""
 
-
 from collections.abc import Mapping
 from dataclasses import asdict
 
@@ -65,14 +64,14 @@ def _table(counts: Mapping[str, Count]) -> str:
     return "\n".join(lines)
 
 
-
-
 def report_failure(context: dg.OpExecutionContext, node: Node, failure: dg.Failure) -> None:
     """Make a failure under `continue` seen although the run goes on: an event that failed, and a tag on the run."""
     context.log.error(f"{node.name} failed and the job goes on without it: {failure.description}")
     context.log_event(
-        dg.ExpectationResult(
-            success=False, label=f"{node.name}_succeeded", description=failure.description, metadata=failure.metadata
+        dg.AssetObservation(
+            asset_key=_asset_key(context, node),
+            description=f"failed: {failure.description}",
+            metadata={"failed": failure.description or "", **failure.metadata},
         )
     )
     context.instance.add_run_tags(context.run_id, {f"{FAILED_OP}{node.name}": "continue"})
@@ -81,11 +80,14 @@ def report_failure(context: dg.OpExecutionContext, node: Node, failure: dg.Failu
 def report_load(context: dg.OpExecutionContext, node: Node, book: Book) -> None:
     """Record what was loaded as a materialisation, so that it stands in the catalogue with its row count over time."""
     count = book.tasks[node.name].count
-    key = node.entry.asset.split("/") if node.entry.asset else [context.job_name, *node.path]
     context.log_event(
         dg.AssetMaterialization(
-            asset_key=dg.AssetKey(key),
+            asset_key=_asset_key(context, node),
             description=f"{count.rows_out} rows loaded by {node.name}",
             metadata=_numbers(count),
         )
     )
+
+
+def _asset_key(context: dg.OpExecutionContext, node: Node) -> dg.AssetKey:
+    return dg.AssetKey(node.entry.asset.split("/") if node.entry.asset else [context.job_name, *node.path])

@@ -19,6 +19,7 @@ class LumosSettings:
     vars: Mapping[str, Raw]
     sensor: Mapping[str, str]
     storage: str
+    keep_hours: float
 
 
 def storage_of(instance: dg.DagsterInstance) -> str:
@@ -39,6 +40,7 @@ def lumos_resource(job: JobFile) -> dg.ResourceDefinition:
             vars=config["vars"],
             sensor=config["sensor"],
             storage=config.get("storage") or storage_of(instance),
+            keep_hours=config["keep_hours"],
         )
 
     return dg.ResourceDefinition(
@@ -57,10 +59,13 @@ def lumos_resource(job: JobFile) -> dg.ResourceDefinition:
             "sensor": dg.Field(
                 dg.Permissive(), default_value={}, description="What a sensor found, used as ${sensor.x} in options."
             ),
+            "keep_hours": dg.Field(
+                float, default_value=24.0, description="How long kept rows outlive a successful run, in hours."
+            ),
             "storage": dg.Field(
                 dg.StringSource,
                 is_required=False,
-                description="Folder or fsspec URL for rows kept between ops; default: lumos under the instance's storage.",
+                description="Folder or fsspec URL for rows kept between ops; default: under the instance's storage.",
             ),
         },
         description="How this run's rows flow.",

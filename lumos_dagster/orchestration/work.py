@@ -77,7 +77,9 @@ def _load(node: Node, deferred: Deferred[Loader], rows: Relation, book: Book) ->
     loader = deferred.build()
     if reason := _why_kept_first(loader, rows):
         book.log(f"{node.name}: the rows are kept in the spool before they are loaded: {reason}")
-        rows = spool_once(rows, join(deferred.run.storage, "spool", deferred.run.load_id, f"{node.name}.input.arrow"), book)
+        rows = spool_once(
+            rows, join(deferred.run.storage, "spool", deferred.run.load_id, f"{node.name}.input.arrow"), book
+        )
     accepted = None
     with ExitStack() as stack:
         reader = stack.enter_context(rows.open(book))
@@ -115,5 +117,3 @@ def _sources(source: Source) -> Iterator[Extraction]:
     elif isinstance(source, Union):
         for relation in source.relations:
             yield from _extractions(relation)
-
-

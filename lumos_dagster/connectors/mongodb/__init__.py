@@ -1,10 +1,10 @@
 """MongoDB: collections and aggregation pipelines read as Arrow batches, rows written as documents."""
 
 import json
+import re
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from typing import Annotated, Any, Literal, Self
-from urllib.parse import urlsplit
 
 import pyarrow as pa
 from pydantic import AliasChoices, BeforeValidator, Field, model_validator
@@ -40,8 +40,9 @@ Json = Annotated[dict[str, Any], BeforeValidator(_from_json)]
 
 def _place(connection_string: ConnectionString, database: str, collection: str) -> str:
     """Which collection is meant, without user, password or parameters."""
-    hosts = urlsplit(connection_string.get_secret_value()).netloc.rpartition("@")[2]
-    return f"mongodb://{hosts}/{database}.{collection}"
+    # Behind the last @, so that no part of a password shows that was not percent-encoded as it ought to be.
+    rest = connection_string.get_secret_value().rpartition("://")[2].rpartition("@")[2]
+    return f"mongodb://{re.split('[/?]', rest)[0]}/{database}.{collection}"
 
 
 class MongoExtractor(Extractor):

@@ -37,19 +37,20 @@ _SIMPLE: tuple[tuple[Callable[[pa.DataType], bool], pa.DataType], ...] = (
 class Column:
     """One column on its way to BSON: the casts that it goes through in Arrow, and the last step in Python."""
 
-    def __init__(self, field: pa.Field[Any]) -> None:
+    def __init__(self, field: "pa.Field[Any]") -> None:
         self.name: str = field.name
         self._exact = _bson_type(field.type, field.name)
         self._plain = _plain_type(self._exact)
         self._convert = _converter(self._exact)
 
-    def values(self, array: pa.Array[Any]) -> list[Any]:
+    def values(self, array: "pa.Array[Any]") -> list[Any]:
         """The BSON values. Raises pa.ArrowInvalid where one does not fit."""
         exact = array if array.type == self._exact else array.cast(self._exact)
-        values = (exact if exact.type == self._plain else exact.cast(self._plain)).to_pylist()
+        plain: Any = exact if exact.type == self._plain else exact.cast(self._plain)
+        values: list[Any] = plain.to_pylist()
         return [None if value is None else self._convert(value) for value in values] if self._convert else values
 
-    def unfit(self, array: pa.Array[Any]) -> dict[int, str]:
+    def unfit(self, array: "pa.Array[Any]") -> dict[int, str]:
         """The rows whose values do not fit, and why; found one by one, so only asked when there are some."""
         reasons = {}
         for row in range(len(array)):

@@ -10,10 +10,10 @@ import pandas as pd
 import pyarrow as pa
 
 from lumos_dagster.accounting import Book
+from lumos_dagster.config.model import Retry
 from lumos_dagster.errors import ConfigError
 from lumos_dagster.interface import Deferred, Extraction, Extractor, Loader, counted_in
 from lumos_dagster.orchestration.failures import guarded
-from lumos_dagster.config.model import Retry
 from lumos_dagster.orchestration.launch import load_of
 from lumos_dagster.orchestration.resources import storage_of
 from lumos_dagster.relation import Relation
@@ -85,9 +85,7 @@ def _as_relation(rows: Any) -> Relation:
         return rows
     if isinstance(rows, pa.Table | pd.DataFrame):
         return Relation.of(rows)
-    raise ConfigError(
-        f"cannot store a {type(rows).__name__}; give a pandas.DataFrame, a pyarrow.Table or a Relation"
-    )
+    raise ConfigError(f"cannot store a {type(rows).__name__}; give a pandas.DataFrame, a pyarrow.Table or a Relation")
 
 
 def _name(context: dg.InputContext | dg.OutputContext) -> tuple[str, ...]:

@@ -39,7 +39,9 @@ class RelationIOManager(dg.IOManager):
         return relation
 
     def _url(self, context: dg.OutputContext) -> str:
-        return join(self._storage, "outputs", *(part.replace("/", "_") for part in context.get_identifier())) + ".pickle"
+        return (
+            join(self._storage, "outputs", *(part.replace("/", "_") for part in context.get_identifier())) + ".pickle"
+        )
 
 
 @dg.io_manager(required_resource_keys={LUMOS}, description="Keeps the description of rows between ops.")

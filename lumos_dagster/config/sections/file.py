@@ -1,0 +1,150 @@
+"""The keys of a whole job file, but for its entries."""
+
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field
+
+from lumos_dagster.accounting import MAX_REJECTS, OnError
+from lumos_dagster.config.model import Execution, Executor, FailurePolicy
+from lumos_dagster.config.sections.base import (
+    Cron,
+    MaxRejects,
+    Names,
+    Owner,
+    Seconds,
+    Section,
+    Tag,
+    Timezone,
+    Title,
+    Version,
+    Whole,
+)
+
+
+class DagText(Section):
+    """Edges between the jobs, and what holds for every job that says nothing else."""
+
+    dependencies: dict[str, Names | None] = Field(default_factory=dict)
+    """Each job with its parents, in the order in which their rows are united."""
+    failure_policy: FailurePolicy = "fail"
+    """What becomes of the rest when a job has used up its retries."""
+    max_retries: Whole | None = None
+    """Extra attempts; attempts = max_retries + 1. 3 under `failure_policy: retry`, else 0."""
+    retry_delay_seconds: Seconds = 0.0
+    """Seconds before each of them."""
+    on_error: OnError = "fail"
+    """What becomes of a bad row."""
+    max_rejects: MaxRejects = MAX_REJECTS
+    """How many rejected rows (or which share, such as 1%) a job bears."""
+
+
+class ScheduleText(Section):
+    """A cron line that starts the job."""
+
+    cron: Cron
+    """Minute, hour, day, month, weekday; or @hourly, @daily, @weekly, @monthly, @yearly."""
+    timezone: Timezone = "UTC"
+    """The IANA time zone that the line is meant in."""
+    status: Literal["running", "stopped"] = "stopped"
+    """Whether it is on from the start."""
+
+
+class FileSensorText(Section):
+    """One run per new or changed file."""
+
+    type: Literal["file"]
+    path: str
+    """A path or glob."""
+    min_age_seconds: Seconds = 5.0
+    """A file younger than this may still be being written, and is left alone."""
+
+
+class JobSensorText(Section):
+    """A run after another job of this location."""
+
+    type: Literal["job"]
+    after: str
+    """The other job's Dagster name."""
+    on: Literal["success", "failure"] = "success"
+    """How it must have ended."""
+
+
+class SqlSensorText(Section):
+    """A run when the single value of a query grows."""
+
+    type: Literal["sql"]
+    connection_string: str
+    """Where the database is."""
+    query: str
+    """A query with one row and one column."""
+
+
+SensorText = Annotated[FileSensorText | JobSensorText | SqlSensorText, Field(discriminator="type")]
+
+
+class PartitionsText(Section):
+    """Parts that are run and backfilled one by one."""
+
+    type: Literal["hourly", "daily", "weekly", "monthly", "static"]
+    start: str | None = None
+    """When the first part begins."""
+    end: str | None = None
+    """Where the last part ends; open if absent."""
+    timezone: Timezone = "UTC"
+    """The IANA time zone that the parts are cut in."""
+    keys: tuple[str, ...] = ()
+    """The parts, where `type` is static."""
+
+
+class WasmPluginsText(Section):
+    """Where WebAssembly plugins are found."""
+
+    enabled: bool = True
+    """Whether they are used."""
+    plugins_dir: str | None = None
+    """Their folder."""
+    auto_load: bool = True
+    """Whether all that are found are loaded."""
+
+
+class FileText(Section):
+    """A Lumos job file: one Dagster job."""
+
+    REQUIRED: ClassVar[tuple[str, ...]] = ("version", "name", "jobs")
+    LATE: ClassVar[frozenset[str]] = frozenset(
+        ("name", "description", "vars", "jobs", "dag", "sensors", "plugins", "wasm_plugins")
+    )
+    version: Version | None = None
+    """The version of the format: 1 or 1.x."""
+    name: Title | None = None
+    """The title shown to people, in any script."""
+    description: str = ""
+    """Shown on the job."""
+    vars: dict[str, Any] = Field(default_factory=dict)
+    """Values for `${vars.x}`; each may be changed at launch."""
+    jobs: dict[str, Any] | list[Any] = Field(default_factory=dict)
+    """The jobs: a mapping by name (map shape), or a list (chain and pipeline shapes)."""
+    dag: DagText = DagText()
+    """Edges and defaults."""
+    schedule: ScheduleText | None = None
+    """When the job starts by itself."""
+    schedules: tuple[ScheduleText, ...] = ()
+    """The same, where there are several."""
+    sensors: tuple[SensorText, ...] = ()
+    """What else starts it."""
+    partitions: PartitionsText | None = None
+    """Parts that are run and backfilled one by one."""
+    execution: Execution = "staged"
+    """staged keeps each op's rows, so that a later one can be retried alone; streaming is one pass, nothing kept."""
+    executor: Executor = "auto"
+    """Where the ops run; auto is in-process unless two of them can overlap."""
+    tags: dict[str, Tag] = Field(default_factory=dict)
+    """Tags of the Dagster job."""
+    owners: tuple[Owner, ...] = ()
+    """E-mail addresses or team:name."""
+    plugins: dict[str, Any] | list[Any] = Field(default_factory=dict)
+    """Plugins, with rights narrowed further."""
+    wasm_plugins: WasmPluginsText | None = None
+    """WebAssembly plugins."""
+    as_assets: bool = False
+    """Whether the job is shown as assets."""

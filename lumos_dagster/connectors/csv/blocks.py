@@ -1,0 +1,173 @@
+"""Reads CSV bytes block by block: pyarrow takes what is sound by its structure, the strict scanner all else."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import pyarrow as pa
+import pyarrow.csv
+
+from lumos_dagster.connectors.csv.dialect import UNCLOSED, Dialect, Record, Scanner
+from lumos_dagster.connectors.csv.structure import Cut, cut
+from lumos_dagster.errors import DataError
+
+BLOCK_BYTES = 1 << 20
+MAX_RECORD_BYTES = 64 << 20
+_STAND_IN = b"\x1f"
+"""Takes the place of a delimiter of several bytes, in blocks that do not hold it."""
+
+
+class Stream(Protocol):
+    """Where the bytes come from."""
+
+    def read(self, size: int, /) -> bytes:
+        """At most `size` bytes; none at the end."""
+
+
+@dataclass(frozen=True)
+class Block:
+    """Rows as one text array per column; the records that are no rows, each with how many rows stand before it."""
+
+    columns: list["pa.Array[Any]"]
+    rows: int
+    bad: list[tuple[int, Record]] = field(default_factory=list)
+    blank: int = 0
+
+
+class CsvBlocks:
+    """One CSV text, in UTF-8. `name` is what messages call it."""
+
+    def __init__(self, name: str, stream: Stream, dialect: Dialect, skip_rows: int = 0) -> None:
+        self._name = name
+        self._stream = stream
+        self._dialect = dialect
+        self._buffer = b""
+        self._line = 1
+        self._offset = 0
+        self._eof = False
+        for _ in range(skip_rows):
+            self._first(Dialect(delimiter=b"\n", quote=b""), take=True)
+
+    def first_record(self, take: bool) -> Record | None:
+        """The first record, None where there is none; `take` it away, or leave it to be read as a row."""
+        return self._first(self._dialect, take)
+
+    def blocks(self, width: int, wanted: list[int]) -> Iterator[Block]:
+        """All rows, which have `width` fields, of which the `wanted` columns are given; blank lines only if that is 1."""
+        while True:
+            if len(self._buffer) < BLOCK_BYTES:
+                self._fill()
+            if not self._buffer:
+                return
+            found = cut(self._buffer, self._dialect, self._eof)
+            if found.sound and not found.end:
+                self._grow()
+                continue
+            block = self._fast(found, width, wanted) if found.sound else None
+            block = block or self._strict(width, wanted)
+            if block:
+                yield block
+            else:
+                self._grow()
+
+    def _first(self, dialect: Dialect, take: bool) -> Record | None:
+        while True:
+            scanner = Scanner(dialect, self._buffer, self._line, self._offset, self._eof)
+            record = next(scanner.records(), None)
+            if record is not None:
+                if record.reason:
+                    raise DataError(f"{self._name}, line {record.line}: {record.reason}")
+                if take:
+                    self._advance(record.end, record.next_line - self._line)
+                return record
+            if self._eof:
+                return None
+            self._grow()
+
+    def _fill(self) -> None:
+        if self._eof:
+            return
+        data = self._stream.read(max(BLOCK_BYTES, len(self._buffer)))
+        self._buffer += data
+        self._eof = not data
+        last = self._buffer[-1:]
+        if self._eof and last not in (b"", b"\n", b"\r", self._dialect.escape):
+            self._buffer += b"\n"
+
+    def _grow(self) -> None:
+        if len(self._buffer) > MAX_RECORD_BYTES:
+            raise DataError(
+                f"{self._name}, line {self._line}: the record that begins here, at byte {self._offset}, does not end "
+                f"within {MAX_RECORD_BYTES >> 20} MiB; is a quote never closed?"
+            )
+        self._fill()
+
+    def _advance(self, end: int, lines: int) -> None:
+        self._buffer = self._buffer[end:]
+        self._offset += end
+        self._line += lines
+
+    def _fast(self, found: Cut, width: int, wanted: list[int]) -> Block | None:
+        """The sound records by pyarrow; None where it finds a ragged row or wrong bytes, or miscounts."""
+        data, delimiter = memoryview(self._buffer)[: found.end], self._dialect.delimiter
+        if len(delimiter) > 1:
+            if _STAND_IN in self._buffer:
+                return None
+            data, delimiter = memoryview(bytes(data).replace(delimiter, _STAND_IN)), _STAND_IN
+        names = [f"f{index}" for index in range(width)]
+        blank = found.blank if width > 1 else 0
+        try:
+            table = pyarrow.csv.read_csv(
+                pa.BufferReader(data),
+                pyarrow.csv.ReadOptions(use_threads=False, block_size=found.end + 1, column_names=names),
+                pyarrow.csv.ParseOptions(
+                    delimiter=delimiter.decode(),
+                    quote_char=self._dialect.quote.decode() or False,
+                    newlines_in_values=True,
+                    ignore_empty_lines=width > 1,
+                ),
+                pyarrow.csv.ConvertOptions(
+                    column_types=dict.fromkeys(names, pa.string()),
+                    include_columns=[names[index] for index in wanted],
+                    null_values=[text.decode() for text in self._dialect.nulls],
+                    strings_can_be_null=True,
+                    quoted_strings_can_be_null=False,
+                ),
+            )
+        except pa.ArrowInvalid:
+            return None
+        rows = found.records - blank
+        if table.num_rows != rows:
+            return None
+        self._advance(found.end, found.lines)
+        columns = [column.combine_chunks() for column in table.columns]
+        return Block(columns, rows, blank=blank)
+
+    def _strict(self, width: int, wanted: list[int]) -> Block | None:
+        """All complete records of the buffer by the scanner; None where there is not one."""
+        rows: list[tuple[bytes | None, ...]] = []
+        bad: list[tuple[int, Record]] = []
+        blank = 0
+        record = None
+        for record in Scanner(self._dialect, self._buffer, self._line, self._offset, self._eof).records():
+            if record.reason == UNCLOSED:
+                raise DataError(f"{self._name}, line {record.line}: {UNCLOSED}: {_start(record.text)}")
+            if record.blank and width > 1:
+                blank += 1
+            elif record.misfit(width):
+                bad.append((len(rows), record))
+            else:
+                rows.append(record.fields)
+        if record is None:
+            return None
+        self._advance(record.end, record.next_line - self._line)
+        columns = [pa.array([_text(row[index]) for row in rows], pa.string()) for index in wanted]
+        return Block(columns, len(rows), bad, blank)
+
+
+def _text(field_bytes: bytes | None) -> str | None:
+    return None if field_bytes is None else field_bytes.decode()
+
+
+def _start(text: bytes) -> str:
+    return repr(text[:60].decode(errors="replace"))

@@ -1,0 +1,163 @@
+"""How a CSV text is cut into records and fields, strictly: what the fast reader is held against."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """The marks of a CSV text, as UTF-8 bytes; an empty mark is not used. `nulls` are unquoted texts that mean null."""
+
+    delimiter: bytes = b","
+    quote: bytes = b'"'
+    escape: bytes = b""
+    comment: bytes = b""
+    nulls: frozenset[bytes] = frozenset((b"",))
+
+    @cached_property
+    def quoted(self) -> re.Pattern[bytes]:
+        """A quoted field, its text in group 1."""
+        mark, escape = re.escape(self.quote), re.escape(self.escape)
+        if not escape:
+            return re.compile(rb"%b((?:[^%b]++|%b%b)*+)%b" % ((mark,) * 5), re.DOTALL)
+        inside = rb"(?:[^%b%b]++|%b.|%b%b)*+" % (mark, escape, escape, mark, mark)
+        return re.compile(rb"%b(%b)%b" % (mark, inside, mark), re.DOTALL)
+
+    @cached_property
+    def unquoted(self) -> re.Pattern[bytes]:
+        """The text up to the next delimiter or the end of the line."""
+        delimiter, escape = re.escape(self.delimiter), re.escape(self.escape)
+        other = rb"(?!%b)[^\r\n]" % delimiter
+        return re.compile(rb"(?:%b.|%b)*+" % (escape, other) if escape else rb"(?:%b)*+" % other, re.DOTALL)
+
+    def without_escapes(self, text: bytes) -> bytes:
+        """The text without what is escaped."""
+        return re.sub(re.escape(self.escape) + b".", b"", text, flags=re.DOTALL) if self.escape and self.escape in text else text
+
+    def unescaped(self, text: bytes, quoted: bool) -> bytes:
+        """The text without its escapes and doubled quotes."""
+        if self.escape and self.escape in text:
+            either = rb"%b(.)|%b%b" % (re.escape(self.escape), *(re.escape(self.quote or b"\n"),) * 2)
+            return re.sub(either, lambda match: match[1] or self.quote, text, flags=re.DOTALL)
+        return text.replace(self.quote * 2, self.quote) if quoted else text
+
+
+@dataclass(frozen=True)
+class Record:
+    """One record: its fields (null is None), its line from 1, and what is wrong with it, "" where nothing is.
+
+    `text` is the record as it stands in the file, `end` the place in the buffer where the next one begins.
+    """
+
+    fields: tuple[bytes | None, ...]
+    text: bytes
+    line: int
+    next_line: int
+    end: int
+    reason: str = ""
+
+    @property
+    def blank(self) -> bool:
+        """Whether the line holds nothing at all."""
+        return not self.text
+
+    def misfit(self, width: int) -> str:
+        """Why the record is not a row of `width` fields, or ""."""
+        if self.reason or len(self.fields) == width:
+            return self.reason
+        return f"{len(self.fields)} fields where {width} are expected"
+
+
+_LINE_END = re.compile(rb"\r\n|\n|\r")
+UNCLOSED = "a quoted field is never closed"
+
+
+@dataclass(frozen=True)
+class Scanner:
+    """Cuts a buffer that begins at the start of a record; a record that the buffer does not end is left."""
+
+    dialect: Dialect
+    buffer: bytes
+    line: int
+    offset: int
+    eof: bool
+
+    def records(self) -> Iterator[Record]:
+        """The complete records."""
+        position, line = 0, self.line
+        while position < len(self.buffer):
+            if self.dialect.comment and self.buffer.startswith(self.dialect.comment, position):
+                end = self._line_end(position)
+                if end is None:
+                    return
+                position, line = end[1], line + 1
+                continue
+            record = self._record(position, line)
+            if record is None:
+                return
+            yield record
+            position, line = record.end, record.next_line
+
+    def _record(self, start: int, line: int) -> Record | None:
+        fields: list[bytes | None] = []
+        reasons: list[str] = []
+        position = start
+        while True:
+            found = self._field(position, reasons)
+            if found is None:
+                return None
+            fields.append(found[0])
+            position = found[1]
+            if not self.buffer.startswith(self.dialect.delimiter, position):
+                break
+            position += len(self.dialect.delimiter)
+        ends = self._line_end(position)
+        if ends is None:
+            return None
+        text = self.buffer[start : ends[0]]
+        next_line = line + len(_LINE_END.findall(self.buffer, start, ends[1]))
+        reason = reasons[0] if reasons else self._wrong_bytes(text, start)
+        return Record(tuple(fields), text, line, next_line, ends[1], reason)
+
+    def _field(self, position: int, reasons: list[str]) -> tuple[bytes | None, int] | None:
+        """The field that begins here and where it ends, or None where the buffer ends before it."""
+        mark, buffer = self.dialect.quote, self.buffer
+        if mark and buffer.startswith(mark, position):
+            match = self.dialect.quoted.match(buffer, position)
+            if match is None:
+                reasons.append(UNCLOSED)
+                return (b"", len(buffer)) if self.eof else None
+            rest = self._unquoted(match.end())
+            if rest > match.end():
+                reasons.append("there is text behind a closing quote")
+            return self.dialect.unescaped(match[1], quoted=True), rest
+        end = self._unquoted(position)
+        text = buffer[position:end]
+        if mark and mark in self.dialect.without_escapes(text):
+            reasons.append("there is a quote inside an unquoted field")
+        return (None if text in self.dialect.nulls else self.dialect.unescaped(text, quoted=False)), end
+
+    def _unquoted(self, position: int) -> int:
+        match = self.dialect.unquoted.match(self.buffer, position)
+        return match.end() if match else position
+
+    def _line_end(self, position: int) -> tuple[int, int] | None:
+        """Where the line's text ends and where the next line begins; None where the buffer ends before that is sure."""
+        match = _LINE_END.search(self.buffer, position)
+        if match is None:
+            return (len(self.buffer), len(self.buffer)) if self.eof else None
+        if match[0] == b"\r" and match.end() == len(self.buffer) and not self.eof:
+            return None
+        return match.start(), match.end()
+
+    def _wrong_bytes(self, text: bytes, start: int) -> str:
+        if b"\0" in text:
+            return f"there is a NUL byte at byte {self.offset + start + text.index(0)}"
+        try:
+            text.decode()
+        except UnicodeDecodeError as error:
+            wrong = " ".join(f"{byte:02x}" for byte in text[error.start : error.end])
+            return f"the bytes {wrong} at byte {self.offset + start + error.start} are not UTF-8"
+        return ""

@@ -1,0 +1,77 @@
+"""The values that rows are made of in the suite: some for every type, and random tables."""
+
+import math
+from collections.abc import Iterable, Mapping
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
+from typing import Any
+
+import pyarrow as pa
+from hypothesis import strategies as st
+
+_LATE = datetime(2026, 12, 31, 23, 59, 59, 999000)
+
+SAMPLES: Mapping[pa.DataType, list[Any]] = {
+    pa.bool_(): [True, False],
+    pa.int16(): [0, -1, 32767],
+    pa.int32(): [0, -1, 2147483647],
+    pa.int64(): [0, -1, 9007199254740993],
+    pa.float64(): [0.0, 0.1, -1.5e300, 5e-324, 123456789.123456789],
+    pa.decimal128(20, 4): [Decimal("0.0000"), Decimal("-0.0001"), Decimal("9999999999999999.9999"), Decimal("0.1000")],
+    pa.string(): ["a", "007", "1e5", "true", "2026-01-01"],
+    pa.binary(): [b"a", b"\x00\xff\n'\"\\", b"", bytes(range(256))],
+    pa.date32(): [date(1970, 1, 1), date(1, 1, 1), date(9999, 12, 31), date(2024, 2, 29)],
+    pa.time64("us"): [time(0, 0), time(23, 59, 59, 999999)],
+    pa.timestamp("ms"): [datetime(1970, 1, 1), datetime(1900, 1, 1), _LATE],
+    pa.timestamp("us"): [datetime(1970, 1, 1), datetime(1900, 1, 1), _LATE.replace(microsecond=999999)],
+    pa.timestamp("ms", "UTC"): [datetime(1970, 1, 1, tzinfo=UTC), _LATE.replace(tzinfo=UTC)],
+    pa.timestamp("us", "UTC"): [datetime(1970, 1, 1, tzinfo=UTC), _LATE.replace(tzinfo=UTC, microsecond=1)],
+    pa.list_(pa.int64()): [[1, None, 3], []],
+    pa.struct({"a": pa.int64(), "b": pa.list_(pa.string())}): [{"a": 1, "b": ["x", ""]}, {"a": None, "b": None}],
+}
+"""Ordinary values of each type. Those that many a store cannot keep have a check of their own."""
+
+_RANDOM: Mapping[pa.DataType, st.SearchStrategy[Any]] = {
+    pa.bool_(): st.booleans(),
+    pa.int16(): st.integers(-(2**15), 2**15 - 1),
+    pa.int32(): st.integers(-(2**31), 2**31 - 1),
+    pa.int64(): st.integers(-(2**63), 2**63 - 1),
+    # Minus zero and NaN have checks of their own, since not every store has them.
+    pa.float64(): st.floats(allow_nan=False, allow_infinity=False).map(lambda value: value or math.fabs(value)),
+    pa.decimal128(20, 4): st.decimals(-(10**15), 10**15, places=4),
+    pa.string(): st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0")),
+    pa.binary(): st.binary(max_size=20),
+    pa.date32(): st.dates(),
+    pa.timestamp("us"): st.datetimes(),
+    pa.timestamp("us", "UTC"): st.datetimes(timezones=st.just(UTC)),
+}
+
+
+def table_of(columns: Mapping[str, tuple[pa.DataType, Iterable[Any]]]) -> pa.Table:
+    """A table of `columns`, all made as long as the longest by nulls, behind a column `id` that counts from 1."""
+    lists = {name: (kind, list(values)) for name, (kind, values) in columns.items()}
+    rows = max((len(values) for _, values in lists.values()), default=0)
+    arrays: dict[str, Any] = {"id": pa.array(range(1, rows + 1), pa.int64())}
+    for name, (kind, values) in lists.items():
+        arrays[name] = pa.array(values + [None] * (rows - len(values)), kind)
+    return pa.table(arrays)
+
+
+def numbered(rows: int, value: str = "old", first: int = 1) -> pa.Table:
+    """Rows whose `value` tells where they come from."""
+    return pa.table({
+        "id": pa.array(range(first, first + rows), pa.int64()),
+        "value": pa.array([f"{value} {number}" for number in range(first, first + rows)], pa.string()),
+    })  # fmt: skip
+
+
+@st.composite
+def random_tables(draw: st.DrawFn, kinds: Iterable[pa.DataType], least_rows: int) -> pa.Table:
+    """Tables of one to four columns of these types, nulls among the values."""
+    known = [kind for kind in kinds if kind in _RANDOM]
+    chosen = draw(st.lists(st.sampled_from(known), min_size=1, max_size=4))
+    rows = draw(st.integers(least_rows, 12))
+    return table_of({
+        f"column_{place}": (kind, draw(st.lists(st.none() | _RANDOM[kind], min_size=rows, max_size=rows)))
+        for place, kind in enumerate(chosen)
+    })  # fmt: skip

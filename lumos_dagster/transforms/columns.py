@@ -1,0 +1,88 @@
+"""The columns at one point of a chain of operations: asked for, checked and changed while the chain is bound."""
+
+from collections.abc import Iterable, Mapping
+
+import pyarrow as pa
+
+from lumos_dagster.conversion import is_text
+from lumos_dagster.errors import ConfigError, Problem
+from lumos_dagster.problems import near
+
+_SHOWN = 30
+
+
+class Columns:
+    """Name -> type, in order. Every method that meets a mistake raises ConfigError with the path of the option."""
+
+    def __init__(self, schema: pa.Schema) -> None:
+        doubled = sorted({name for name in schema.names if schema.names.count(name) > 1})
+        if doubled:
+            raise ConfigError(f"the input has more than one column named {doubled[0]!r}. Give each its own name.")
+        self._fields: dict[str, pa.Field] = {field.name: field for field in schema}
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._fields
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The columns as they are now."""
+        return pa.schema(list(self._fields.values()))
+
+    def type_of(self, name: str, key: str = "field") -> pa.DataType:
+        """The type of a column that must be there; of a dictionary-encoded one, the type of its values."""
+        if name not in self._fields:
+            raise self.missing(name, key)
+        kind = self._fields[name].type
+        return kind.value_type if pa.types.is_dictionary(kind) else kind
+
+    def text(self, name: str, key: str = "field") -> pa.DataType:
+        """The type of a column that must be text."""
+        kind = self.type_of(name, key)
+        if not is_text(kind):
+            raise wrong_type(name, kind, "text", key)
+        return kind
+
+    def put(self, name: str, kind: pa.DataType) -> None:
+        """Give the column this type, in its place; a new one comes last."""
+        known = self._fields.get(name)
+        if known is None or known.type != kind:
+            self._fields[name] = pa.field(name, kind)
+        elif not known.nullable:
+            self._fields[name] = known.with_nullable(True)  # noqa: FBT003 - Arrow's own signature
+
+    def remove(self, name: str, key: str = "field") -> None:
+        """Take the column out."""
+        self.type_of(name, key)
+        del self._fields[name]
+
+    def select(self, names: Iterable[str], key: str = "fields") -> None:
+        """Keep these columns only, in this order."""
+        for name in names:
+            self.type_of(name, key)
+        self._fields = {name: self._fields[name] for name in names}
+
+    def rename(self, names: Mapping[str, str], keys: tuple[str, str] = ("from", "to")) -> None:
+        """Give columns other names, all at once, so that two may change places."""
+        for name in names:
+            self.type_of(name, keys[0])
+        taken: set[str] = set(self._fields) - set(names)
+        for new in names.values():
+            if new in taken:
+                raise ConfigError(Problem(f"there is already a column {new!r}", path=keys[1], hint="Remove it first, or choose another name."))
+            taken.add(new)
+        self._fields = {
+            (new := names.get(name, name)): field.with_name(new) for name, field in self._fields.items()
+        }
+
+    def missing(self, name: str, key: str) -> ConfigError:
+        """The error of a column that is not there."""
+        names = list(self._fields)
+        shown = (*names[:_SHOWN], f"and {len(names) - _SHOWN} more") if len(names) > _SHOWN else tuple(names)
+        return ConfigError(Problem(f"there is no column {name!r}", path=key, allowed=shown, hint=near(name, names)))
+
+
+def wrong_type(name: str, kind: pa.DataType, wanted: str, key: str = "field") -> ConfigError:
+    """The error of a column whose type an operation cannot work on."""
+    return ConfigError(
+        Problem(f"column {name!r} is {kind}, but {wanted} is needed", path=key, hint="convert_field gives it another type.")
+    )
