@@ -68,7 +68,8 @@ class BadRow:
 
     def __str__(self) -> str:
         operation = f"{self.operation}: " if self.operation else ""
-        return f"row {self.number}: {operation}field {self.field!r}: value {_short(self.value)}: {self.reason}"
+        field = f"field {self.field!r}: " if self.field else ""
+        return f"row {self.number}: {operation}{field}value {_short(self.value)}: {self.reason}"
 
 
 class Task:

@@ -210,9 +210,12 @@ class Extraction(Source):
             yield pa.RecordBatchReader.from_batches(rows.schema, self._counted(rows, task))
 
     def _counted(self, rows: pa.RecordBatchReader, task: Task) -> Iterator[pa.RecordBatch]:
+        """Each row that was read left as it is or became a reject: an extractor need not count what it gives."""
+        count = task.count
         for batch in counted_out(rows, task):
-            task.count.made += batch.num_rows
+            count.made = count.rows_out + count.rejected + count.skipped
             yield batch
+        count.made = count.rows_out + count.rejected + count.skipped
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,10 @@ class Findings:
         """Note mistakes."""
         self.problems.extend(self._placed(problem) for problem in problems)
 
+    def has(self, path: str) -> bool:
+        """Whether what stands at `path` is known to be wrong as a whole."""
+        return any(problem.path == path for problem in self.problems)
+
     def warn(self, problem: Problem) -> None:
         """Note what is accepted, but should be changed."""
         self.warnings.append(self._placed(problem))

@@ -69,7 +69,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Pipeline:
-    """One entry of the pipeline shape: a sub-graph of that name, its stages in order: extract, transform_1 .. n, load."""
+    """One entry of the pipeline shape: a sub-graph of that name, its stages extract, transform_1 .. n, load."""
 
     name: str
     stages: tuple[Entry, ...]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from lumos_dagster.errors import Problem
 
-_ENTRY_NAME = re.compile(r"[A-Za-z0-9_-]+")
+ENTRY_NAME = re.compile(r"[A-Za-z0-9_-]+")
 _RESERVED = frozenset(
     (
         *keyword.kwlist, "arg_dict", "bool", "conf", "config", "context", "dict", "float", "input",
@@ -19,18 +19,18 @@ _RESERVED = frozenset(
 """What Dagster refuses as a definition's name."""
 
 
-def name_problem(name: str, path: str) -> Problem | None:
-    """What is wrong with an entry's name."""
-    if _ENTRY_NAME.fullmatch(name):
-        return None
-    hint = "Give it an `id` or key in these letters; `description` takes any text."
+def name_problem(name: str, path: str) -> list[Problem]:
+    """What is wrong with an entry's name, if anything."""
+    if ENTRY_NAME.fullmatch(name):
+        return []
+    hint = "`description` takes any text."
     allowed = ("letters A to Z and a to z", "digits", "_", "-")
-    return Problem("not a name for a job", path=path, found=repr(name), allowed=allowed, hint=hint)
+    return [Problem("not a name for a job", path=path, found=repr(name), allowed=allowed, hint=hint)]
 
 
 def safe_name(name: str) -> str:
-    """An entry's name in the letters that Dagster allows for definitions."""
-    return name.replace("-", "_")
+    """The name of an op (`load`, or `orders.load` in a pipeline) in the letters that Dagster allows for definitions."""
+    return name.replace("-", "_").replace(".", "__")
 
 
 def dagster_name(file: str | Path) -> str:

@@ -1,5 +1,6 @@
 """Reads YAML safely, by the rules of YAML 1.2's core schema, and remembers where everything stands."""
 
+import codecs
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -42,10 +43,11 @@ def decode(raw: bytes, file: str = "") -> str:
     """The text of a job file. Raises ConfigError where it is too large or not UTF-8."""
     if len(raw) > MAX_BYTES:
         raise ConfigError(Problem(f"the file is larger than {MAX_BYTES} bytes", file=file))
+    raw = raw.removeprefix(codecs.BOM_UTF8)
     try:
-        return raw.decode("utf-8-sig")
+        return raw.decode()
     except UnicodeDecodeError as error:
-        place = _end_of(raw[: error.start].decode("utf-8-sig"))
+        place = _end_of(raw[: error.start].decode())
         refuse("the file is not UTF-8", file, place, f"byte 0x{raw[error.start]:02x}", "Save it as UTF-8.")
 
 
@@ -71,6 +73,14 @@ def read_yaml(text: str, file: str = "") -> Document:
     builder = _Builder(file, tree.size + MAX_EXPANDED)
     data = builder.mapping(root, "", 1)
     return Document(data, {**builder.places, "": root.place}, (*tree.problems, *builder.problems))
+
+
+def scalar(text: str) -> Raw:
+    """What a text given at launch means: what a plain scalar in the file would, but the empty text stays one."""
+    try:
+        return core_scalar(text) if text else text
+    except ValueError as error:
+        raise ConfigError(Problem(str(error), hint="Put it in the file, in quotes, if it is a text.")) from None
 
 
 class _Builder:

@@ -4,7 +4,7 @@ import re
 
 import pyarrow as pa
 
-_TYPES = {
+_TYPES: dict[str, pa.DataType] = {
     "string": pa.string(),
     "int": pa.int64(),
     "int16": pa.int16(),
@@ -37,7 +37,7 @@ TYPE_NAMES = (*_TYPES, "decimal(p,s)")
 
 
 def type_named(name: str) -> pa.DataType:
-    """The Arrow type of a name such as `int`, `decimal(10,2)` or `timestamp`. Raises ValueError naming the known ones."""
+    """The Arrow type of a name such as `int` or `decimal(10,2)`. Raises ValueError naming the known ones."""
     word = name.strip().lower()
     if decimal := _DECIMAL.fullmatch(word):
         precision, scale = int(decimal[1]), int(decimal[2] or 0)

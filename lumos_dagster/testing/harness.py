@@ -83,6 +83,7 @@ class Bench:
 
     def loader(self, name: str, mode: Mode | None = None) -> Loader:
         """The loader for `name`, in one of the harness's modes."""
+        require(mode is None or mode in self.harness.modes, f"the harness declares no mode {mode}")
         options = {**self.harness.target(name), **(self.harness.modes[mode] if mode else {})}
         return self.harness.loader.model_validate(options)
 
@@ -166,7 +167,8 @@ def in_order(table: pa.Table) -> pa.Table:
     """The rows by `id`, since not every store keeps an order; an `id` that came back as text counts as its number."""
     if "id" not in table.column_names or not table.num_rows:
         return table
-    numbers = [int(value) for value in table["id"].to_pylist()]
+    ids: list[Any] = table["id"].to_pylist()
+    numbers = [int(value) for value in ids]
     return table.take(pa.array(sorted(range(len(numbers)), key=numbers.__getitem__), pa.int64()))
 
 

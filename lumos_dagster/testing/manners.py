@@ -9,6 +9,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -165,9 +166,9 @@ def _leaves_nothing_open(use: Callable[[], None]) -> None:
 
 def _open_files() -> frozenset[str]:
     found = set()
-    for number in os.listdir("/dev/fd"):
+    for descriptor in Path("/dev/fd").iterdir():
         try:
-            found.add(f"{number} {os.readlink(f'/dev/fd/{number}')}")
+            found.add(f"{descriptor.name} {descriptor.readlink()}")
         except OSError:
             continue  # the descriptor by which the folder itself was read
     return frozenset(found)
@@ -218,9 +219,8 @@ def _mistake(component: type[Component], options: Options, name: str) -> str:
 
 def _python(script: str, given: bytes) -> bytes:
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
-    done = subprocess.run(
-        [sys.executable, "-c", script], input=given, capture_output=True, check=False, env=environment
-    )  # noqa: S603
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, input=given, capture_output=True, check=False, env=environment)  # noqa: S603
     require(done.returncode == 0, done.stderr.decode(errors="replace"))
     return done.stdout
 

@@ -6,9 +6,12 @@ from typing import Any
 
 import polars as pl
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyarrow import types
 
 from lumos_dagster.accounting import BadRow, OnError, Task
+from lumos_dagster.conversion import is_text
+from lumos_dagster.conversion.frames import Array
 
 Step = Callable[["Rows"], None]
 """What an operation does to a batch, once it is bound to the columns."""
@@ -39,7 +42,7 @@ class Rows:
         self._batch = batch
         self._first = first
         self._task = task
-        self._came: dict[str, pa.Array] = dict(zip(batch.schema.names, batch.columns, strict=True))
+        self._came: dict[str, Array] = dict(zip(batch.schema.names, batch.columns, strict=True))
         self._read: dict[str, pl.Series] = {}
         self._made: dict[str, pl.Series] = {}
         self._left: pl.Series | None = None
@@ -58,7 +61,7 @@ class Rows:
             made = self._read[name] = to_polars(self.arrow(name))
         return made
 
-    def arrow(self, name: str) -> pa.Array:
+    def arrow(self, name: str) -> Array:
         """The column in Arrow; for one that an operation has made, the type is only as near as polars has it."""
         if name in self._made:
             return to_arrow(self._made[name])
@@ -99,7 +102,12 @@ class Rows:
 
     def batch(self, schema: pa.Schema) -> pa.RecordBatch:
         """The rows that are left, in exactly these columns and types."""
-        return pa.RecordBatch.from_arrays([_typed(self.arrow(field.name), field.type) for field in schema], schema=schema)
+        columns = [self._column(field.name, field.type) for field in schema]
+        return pa.RecordBatch.from_arrays(columns, schema=schema)
+
+    def _column(self, name: str, kind: pa.DataType) -> Array:
+        values = self.arrow(name)
+        return values if values.type == kind else values.cast(kind)
 
     def _keep(self, keep: pl.Series) -> None:
         if keep.all():
@@ -128,7 +136,7 @@ class Rows:
         return self._came[name][place if self._left is None else self._left[place]].as_py()
 
 
-def to_polars(array: pa.Array) -> pl.Series:
+def to_polars(array: Array) -> pl.Series:
     """An Arrow array as a series of exactly the same values; of types polars lacks, only where they are null."""
     if types.is_dictionary(array.type):
         array = array.dictionary_decode()
@@ -139,6 +147,20 @@ def to_polars(array: pa.Array) -> pl.Series:
             array = array.cast(pa.timestamp("ms", array.type.tz))
         if array.type.tz and not array.type.tz[0].isalpha():  # polars knows zones by name only, not +08:00
             array = array.cast(pa.timestamp(array.type.unit, "UTC"))
-    if not holds_exactly(array.type):
-        array = pa.array([True]).take(pa.array([0] * len(array))) if False else _presence(array)
+    if not _polars_holds(array.type):
+        array = pc.if_else(array.is_valid(), True, None)
     return pl.Series(pl.from_arrow(array))
+
+
+def to_arrow(values: pl.Series) -> Array:
+    """A series as one Arrow array, in the layouts that the rest of the code uses."""
+    return values.to_arrow(compat_level=pl.CompatLevel.oldest())
+
+
+def _polars_holds(kind: pa.DataType) -> bool:
+    exactly = (
+        types.is_boolean, types.is_integer, types.is_float32, types.is_float64, types.is_decimal128, is_text,
+        types.is_binary, types.is_large_binary, types.is_binary_view, types.is_date32, types.is_time64,
+        types.is_timestamp,
+    )  # fmt: skip
+    return any(is_one(kind) for is_one in exactly)

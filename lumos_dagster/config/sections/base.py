@@ -54,6 +54,12 @@ def _max_rejects(value: Raw) -> str:
     raise _wrong("must be a number of rows, or a share such as 1%", value)
 
 
+def _jobs(value: Raw) -> Raw:
+    if not isinstance(value, dict | list):
+        raise _wrong("must be a mapping of jobs by name, or a list of jobs", value)
+    return value
+
+
 def _tag(value: Raw) -> Raw:
     return ("false", "true")[value] if isinstance(value, bool) else value
 
@@ -79,9 +85,9 @@ def _timezone(value: str) -> str:
     return value
 
 
-Whole = Annotated[int, BeforeValidator(_number), Field(ge=0)]
-Seconds = Annotated[float, BeforeValidator(_number), Field(ge=0, allow_inf_nan=False)]
-Positive = Annotated[float, BeforeValidator(_number), Field(gt=0, allow_inf_nan=False)]
+Whole = Annotated[int, Field(ge=0), BeforeValidator(_number)]
+Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False), BeforeValidator(_number)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False), BeforeValidator(_number)]
 _ONE_OR_MORE = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
 Names = Annotated[tuple[str, ...], BeforeValidator(_names), WithJsonSchema(_ONE_OR_MORE)]
 _COUNT_OR_SHARE = {
@@ -93,6 +99,7 @@ _VERSION = {
 }
 Version = Annotated[str, BeforeValidator(_version), WithJsonSchema(_VERSION)]
 Title = Annotated[str, AfterValidator(_title), WithJsonSchema({"type": ["string", "number"], "pattern": r"\S"})]
+Jobs = Annotated[Any, BeforeValidator(_jobs)]
 Tag = Annotated[str, BeforeValidator(_tag), WithJsonSchema({"type": ["string", "number", "boolean"]})]
 Owner = Annotated[str, AfterValidator(_owner)]
 

@@ -65,13 +65,16 @@ class ComponentText(Section):
     """The component's options."""
 
 
-class JobText(ComponentText, EntryText):
+class _Kind(Section):
+    type: Kind | None = None
+    """Extractor, transformer or loader."""
+
+
+class JobText(EntryText, ComponentText, _Kind):
     """One job of the map shape: an extractor, a transformer or a loader."""
 
     REQUIRED: ClassVar[tuple[str, ...]] = ("type",)
     LATE: ClassVar[frozenset[str]] = frozenset(("options", "description"))
-    type: Kind | None = None
-    """Which of the three."""
 
 
 class Named(Section):

@@ -8,6 +8,7 @@ from lumos_dagster.accounting import MAX_REJECTS, OnError
 from lumos_dagster.config.model import Execution, Executor, FailurePolicy
 from lumos_dagster.config.sections.base import (
     Cron,
+    Jobs,
     MaxRejects,
     Names,
     Owner,
@@ -122,7 +123,7 @@ class FileText(Section):
     """Shown on the job."""
     vars: dict[str, Any] = Field(default_factory=dict)
     """Values for `${vars.x}`; each may be changed at launch."""
-    jobs: dict[str, Any] | list[Any] = Field(default_factory=dict)
+    jobs: Jobs = None
     """The jobs: a mapping by name (map shape), or a list (chain and pipeline shapes)."""
     dag: DagText = DagText()
     """Edges and defaults."""
@@ -142,7 +143,7 @@ class FileText(Section):
     """Tags of the Dagster job."""
     owners: tuple[Owner, ...] = ()
     """E-mail addresses or team:name."""
-    plugins: dict[str, Any] | list[Any] = Field(default_factory=dict)
+    plugins: Any = None
     """Plugins, with rights narrowed further."""
     wasm_plugins: WasmPluginsText | None = None
     """WebAssembly plugins."""

@@ -1,5 +1,6 @@
 """Reads CSV bytes block by block: pyarrow takes what is sound by its structure, the strict scanner all else."""
 
+import codecs
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -37,7 +38,9 @@ class Block:
 class CsvBlocks:
     """One CSV text, in UTF-8. `name` is what messages call it."""
 
-    def __init__(self, name: str, stream: Stream, dialect: Dialect, skip_rows: int = 0) -> None:
+    def __init__(
+        self, name: str, stream: Stream, dialect: Dialect, skip_rows: int = 0, block_bytes: int = BLOCK_BYTES
+    ) -> None:
         self._name = name
         self._stream = stream
         self._dialect = dialect
@@ -45,17 +48,29 @@ class CsvBlocks:
         self._line = 1
         self._offset = 0
         self._eof = False
+        self._block_bytes = block_bytes
         for _ in range(skip_rows):
-            self._first(Dialect(delimiter=b"\n", quote=b""), take=True)
+            self._skip_line()
 
     def first_record(self, take: bool) -> Record | None:
         """The first record, None where there is none; `take` it away, or leave it to be read as a row."""
-        return self._first(self._dialect, take)
+        while True:
+            scanner = self._scanner()
+            record = next(scanner.records(), None)
+            if record is not None:
+                if record.reason:
+                    raise DataError(f"{self._name}, line {record.line}: {record.reason}")
+                if take:
+                    self._advance(scanner)
+                return record
+            if self._eof:
+                return None
+            self._grow()
 
     def blocks(self, width: int, wanted: list[int]) -> Iterator[Block]:
-        """All rows, which have `width` fields, of which the `wanted` columns are given; blank lines only if that is 1."""
+        """The `wanted` columns of all rows, which have `width` fields. A blank line is a row only if that is 1."""
         while True:
-            if len(self._buffer) < BLOCK_BYTES:
+            if len(self._buffer) < self._block_bytes:
                 self._fill()
             if not self._buffer:
                 return
@@ -70,24 +85,18 @@ class CsvBlocks:
             else:
                 self._grow()
 
-    def _first(self, dialect: Dialect, take: bool) -> Record | None:
-        while True:
-            scanner = Scanner(dialect, self._buffer, self._line, self._offset, self._eof)
-            record = next(scanner.records(), None)
-            if record is not None:
-                if record.reason:
-                    raise DataError(f"{self._name}, line {record.line}: {record.reason}")
-                if take:
-                    self._advance(record.end, record.next_line - self._line)
-                return record
-            if self._eof:
-                return None
+    def _skip_line(self) -> None:
+        while not (scanner := self._scanner()).skip_line() and not self._eof:
             self._grow()
+        self._advance(scanner)
+
+    def _scanner(self) -> Scanner:
+        return Scanner(self._dialect, self._buffer, self._line, self._offset, self._eof)
 
     def _fill(self) -> None:
         if self._eof:
             return
-        data = self._stream.read(max(BLOCK_BYTES, len(self._buffer)))
+        data = self._stream.read(max(self._block_bytes, len(self._buffer)))
         self._buffer += data
         self._eof = not data
         last = self._buffer[-1:]
@@ -95,21 +104,23 @@ class CsvBlocks:
             self._buffer += b"\n"
 
     def _grow(self) -> None:
-        if len(self._buffer) > MAX_RECORD_BYTES:
+        if self._eof or len(self._buffer) > MAX_RECORD_BYTES:
             raise DataError(
                 f"{self._name}, line {self._line}: the record that begins here, at byte {self._offset}, does not end "
                 f"within {MAX_RECORD_BYTES >> 20} MiB; is a quote never closed?"
             )
         self._fill()
 
-    def _advance(self, end: int, lines: int) -> None:
-        self._buffer = self._buffer[end:]
-        self._offset += end
-        self._line += lines
+    def _advance(self, taken: Scanner | Cut) -> None:
+        self._buffer = self._buffer[taken.end :]
+        self._offset += taken.end
+        self._line = taken.line if isinstance(taken, Scanner) else self._line + taken.lines
 
     def _fast(self, found: Cut, width: int, wanted: list[int]) -> Block | None:
         """The sound records by pyarrow; None where it finds a ragged row or wrong bytes, or miscounts."""
         data, delimiter = memoryview(self._buffer)[: found.end], self._dialect.delimiter
+        if self._buffer.startswith(codecs.BOM_UTF8):  # pyarrow would take it away, whatever block this is
+            return None
         if len(delimiter) > 1:
             if _STAND_IN in self._buffer:
                 return None
@@ -118,7 +129,7 @@ class CsvBlocks:
         blank = found.blank if width > 1 else 0
         try:
             table = pyarrow.csv.read_csv(
-                pa.BufferReader(data),
+                pa.BufferReader(data),  # type: ignore[arg-type] # the stubs know no Arrow files
                 pyarrow.csv.ReadOptions(use_threads=False, block_size=found.end + 1, column_names=names),
                 pyarrow.csv.ParseOptions(
                     delimiter=delimiter.decode(),
@@ -139,7 +150,7 @@ class CsvBlocks:
         rows = found.records - blank
         if table.num_rows != rows:
             return None
-        self._advance(found.end, found.lines)
+        self._advance(found)
         columns = [column.combine_chunks() for column in table.columns]
         return Block(columns, rows, blank=blank)
 
@@ -148,8 +159,8 @@ class CsvBlocks:
         rows: list[tuple[bytes | None, ...]] = []
         bad: list[tuple[int, Record]] = []
         blank = 0
-        record = None
-        for record in Scanner(self._dialect, self._buffer, self._line, self._offset, self._eof).records():
+        scanner = self._scanner()
+        for record in scanner.records():
             if record.reason == UNCLOSED:
                 raise DataError(f"{self._name}, line {record.line}: {UNCLOSED}: {_start(record.text)}")
             if record.blank and width > 1:
@@ -158,10 +169,10 @@ class CsvBlocks:
                 bad.append((len(rows), record))
             else:
                 rows.append(record.fields)
-        if record is None:
+        if not scanner.end:
             return None
-        self._advance(record.end, record.next_line - self._line)
-        columns = [pa.array([_text(row[index]) for row in rows], pa.string()) for index in wanted]
+        self._advance(scanner)
+        columns: list[pa.Array[Any]] = [pa.array([_text(row[index]) for row in rows], pa.string()) for index in wanted]
         return Block(columns, len(rows), bad, blank)
 
 

@@ -34,7 +34,11 @@ class Dialect:
 
     def without_escapes(self, text: bytes) -> bytes:
         """The text without what is escaped."""
-        return re.sub(re.escape(self.escape) + b".", b"", text, flags=re.DOTALL) if self.escape and self.escape in text else text
+        return (
+            re.sub(re.escape(self.escape) + b".", b"", text, flags=re.DOTALL)
+            if self.escape and self.escape in text
+            else text
+        )
 
     def unescaped(self, text: bytes, quoted: bool) -> bytes:
         """The text without its escapes and doubled quotes."""
@@ -46,16 +50,11 @@ class Dialect:
 
 @dataclass(frozen=True)
 class Record:
-    """One record: its fields (null is None), its line from 1, and what is wrong with it, "" where nothing is.
-
-    `text` is the record as it stands in the file, `end` the place in the buffer where the next one begins.
-    """
+    """One record: its fields (null is None), its text as it stands in the file, its line, and what is wrong with it."""
 
     fields: tuple[bytes | None, ...]
     text: bytes
     line: int
-    next_line: int
-    end: int
     reason: str = ""
 
     @property
@@ -74,33 +73,40 @@ _LINE_END = re.compile(rb"\r\n|\n|\r")
 UNCLOSED = "a quoted field is never closed"
 
 
-@dataclass(frozen=True)
 class Scanner:
-    """Cuts a buffer that begins at the start of a record; a record that the buffer does not end is left."""
+    """Cuts a buffer that begins at the start of a record; a record that the buffer does not end is left.
 
-    dialect: Dialect
-    buffer: bytes
-    line: int
-    offset: int
-    eof: bool
+    `end` and `line` tell how far it came: the place in the buffer, and the number of the line that begins there.
+    """
+
+    def __init__(self, dialect: Dialect, buffer: bytes, line: int, offset: int, eof: bool) -> None:
+        self.dialect = dialect
+        self.buffer = buffer
+        self.line = line
+        self.end = 0
+        self._offset = offset
+        self._eof = eof
 
     def records(self) -> Iterator[Record]:
-        """The complete records."""
-        position, line = 0, self.line
-        while position < len(self.buffer):
-            if self.dialect.comment and self.buffer.startswith(self.dialect.comment, position):
-                end = self._line_end(position)
-                if end is None:
+        """The complete records, without comment lines."""
+        while self.end < len(self.buffer):
+            if self.dialect.comment and self.buffer.startswith(self.dialect.comment, self.end):
+                if not self.skip_line():
                     return
-                position, line = end[1], line + 1
                 continue
-            record = self._record(position, line)
+            record = self._record(self.end)
             if record is None:
                 return
             yield record
-            position, line = record.end, record.next_line
 
-    def _record(self, start: int, line: int) -> Record | None:
+    def skip_line(self) -> bool:
+        """Pass over a line whatever is in it; False where the buffer does not end it."""
+        ends = self._line_end(self.end)
+        if ends is not None:
+            self.end, self.line = ends[1], self.line + 1
+        return ends is not None
+
+    def _record(self, start: int) -> Record | None:
         fields: list[bytes | None] = []
         reasons: list[str] = []
         position = start
@@ -117,9 +123,9 @@ class Scanner:
         if ends is None:
             return None
         text = self.buffer[start : ends[0]]
-        next_line = line + len(_LINE_END.findall(self.buffer, start, ends[1]))
-        reason = reasons[0] if reasons else self._wrong_bytes(text, start)
-        return Record(tuple(fields), text, line, next_line, ends[1], reason)
+        record = Record(tuple(fields), text, self.line, reasons[0] if reasons else self._wrong_bytes(text, start))
+        self.end, self.line = ends[1], self.line + len(_LINE_END.findall(self.buffer, start, ends[1]))
+        return record
 
     def _field(self, position: int, reasons: list[str]) -> tuple[bytes | None, int] | None:
         """The field that begins here and where it ends, or None where the buffer ends before it."""
@@ -128,7 +134,7 @@ class Scanner:
             match = self.dialect.quoted.match(buffer, position)
             if match is None:
                 reasons.append(UNCLOSED)
-                return (b"", len(buffer)) if self.eof else None
+                return (b"", len(buffer)) if self._eof else None
             rest = self._unquoted(match.end())
             if rest > match.end():
                 reasons.append("there is text behind a closing quote")
@@ -136,7 +142,7 @@ class Scanner:
         end = self._unquoted(position)
         text = buffer[position:end]
         if mark and mark in self.dialect.without_escapes(text):
-            reasons.append("there is a quote inside an unquoted field")
+            reasons.append('there is a quote inside an unquoted field (with quote: "" quotes are text)')
         return (None if text in self.dialect.nulls else self.dialect.unescaped(text, quoted=False)), end
 
     def _unquoted(self, position: int) -> int:
@@ -147,17 +153,17 @@ class Scanner:
         """Where the line's text ends and where the next line begins; None where the buffer ends before that is sure."""
         match = _LINE_END.search(self.buffer, position)
         if match is None:
-            return (len(self.buffer), len(self.buffer)) if self.eof else None
-        if match[0] == b"\r" and match.end() == len(self.buffer) and not self.eof:
+            return (len(self.buffer), len(self.buffer)) if self._eof else None
+        if match[0] == b"\r" and match.end() == len(self.buffer) and not self._eof:
             return None
         return match.start(), match.end()
 
     def _wrong_bytes(self, text: bytes, start: int) -> str:
         if b"\0" in text:
-            return f"there is a NUL byte at byte {self.offset + start + text.index(0)}"
+            return f"there is a NUL byte at byte {self._offset + start + text.index(0)}"
         try:
             text.decode()
         except UnicodeDecodeError as error:
             wrong = " ".join(f"{byte:02x}" for byte in text[error.start : error.end])
-            return f"the bytes {wrong} at byte {self.offset + start + error.start} are not UTF-8"
+            return f"the bytes {wrong} at byte {self._offset + start + error.start} are not UTF-8"
         return ""

@@ -37,7 +37,9 @@ def cut(buffer: bytes, dialect: Dialect, eof: bool) -> Cut:
         return Cut(sound=False)
     marks: _Marks = np.frombuffer(buffer, np.uint8)
     ends = _line_ends(marks, eof)
-    quotes: _Marks = np.flatnonzero(marks == dialect.quote[0]) if dialect.quote in buffer and dialect.quote else ends[:0]
+    quotes: _Marks = (
+        np.flatnonzero(marks == dialect.quote[0]) if dialect.quote in buffer and dialect.quote else ends[:0]
+    )
     outside = ends[np.searchsorted(quotes, ends) % 2 == 0] if len(quotes) else ends
     if not len(outside):
         return Cut(sound=not eof and _quotes_fit(marks, quotes, dialect, opening=True))

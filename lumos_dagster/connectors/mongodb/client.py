@@ -1,5 +1,6 @@
 """A connection to MongoDB for the length of a block, and what its errors mean to the user."""
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -29,13 +30,18 @@ def connected(connection_string: ConnectionString, place: str, task: Task) -> It
     """
     client = _client(connection_string.get_secret_value())
     try:
-        with task.cancellation.interrupting(client.close):
+        with task.cancellation.interrupting(lambda: _close_apart(client)):
             yield client
     except PyMongoError as error:
         task.cancellation.check()
         raise explained(error, place) from error
     finally:
         client.close()
+
+
+def _close_apart(client: Client) -> None:
+    """Close without waiting: closing takes leave of the server, which may be the one that does not answer."""
+    threading.Thread(target=client.close, name="lumos mongodb close", daemon=True).start()
 
 
 def explained(error: PyMongoError, place: str) -> LumosError:

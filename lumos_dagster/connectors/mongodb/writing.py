@@ -27,14 +27,32 @@ def write(options: "MongoLoader", rows: pa.RecordBatchReader, task: Task) -> Loa
     place = options.location()
     with connected(options.connection_string, place, task) as client, _mode(options, client, rows.schema, task) as mode:
         first = 1
-        for batch in rows:
-            for start in range(0, batch.num_rows, options.batch_size):
-                task.cancellation.check()
-                part = batch.slice(start, options.batch_size)
-                mode.put(Part(*fitting(part, columns, first, task)))
-                first += part.num_rows
+        for batch in _regrouped(rows, options.batch_size):
+            task.cancellation.check()
+            mode.put(Part(*fitting(batch, columns, first, task)))
+            first += batch.num_rows
         task.cancellation.check()
     return mode.result
+
+
+def _regrouped(rows: pa.RecordBatchReader, size: int) -> Iterator[pa.RecordBatch]:
+    """The rows in batches of `size`, however they came: a round trip is dear, and merging must not hang on it."""
+    pending: list[pa.RecordBatch] = []
+    missing = size
+    for batch in rows:
+        start = 0
+        while batch.num_rows - start >= missing:
+            yield _joined([*pending, batch.slice(start, missing)])
+            start, missing, pending = start + missing, size, []
+        if start < batch.num_rows:
+            pending.append(batch.slice(start))
+            missing -= batch.num_rows - start
+    if pending:
+        yield _joined(pending)
+
+
+def _joined(batches: list[pa.RecordBatch]) -> pa.RecordBatch:
+    return pa.Table.from_batches(batches).combine_chunks().to_batches()[0]
 
 
 @contextmanager

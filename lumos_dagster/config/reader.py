@@ -1,0 +1,62 @@
+"""One job file's text to a JobFile, with every mistake in it told at once."""
+
+from dataclasses import replace
+
+from lumos_dagster.config.components import Components, variable_problems
+from lumos_dagster.config.edges import read_parents
+from lumos_dagster.config.entries import EntryReader
+from lumos_dagster.config.findings import Findings, in_order
+from lumos_dagster.config.model import JobFile, Schedule
+from lumos_dagster.config.names import dagster_name
+from lumos_dagster.config.policies import job_retry
+from lumos_dagster.config.sections import DagText, FileText
+from lumos_dagster.config.yaml_text import read_yaml
+from lumos_dagster.errors import Problem
+
+_LATER = {
+    "sensors": "sensors start nothing in this version",
+    "partitions": "partitions are not made in this version",
+    "plugins": "plugins are not loaded in this version",
+    "wasm_plugins": "plugins are not loaded in this version",
+    "as_assets": "the job is not shown as assets in this version",
+}
+
+
+def parse_job(text: str, file: str, catalog: Components) -> JobFile:
+    """Read a job file's text. Raises ConfigError with all mistakes, in the order of the file."""
+    document = read_yaml(text, file)
+    findings = Findings(file, document)
+    data = document.data
+    header = findings.read(FileText, {key: value for key, value in data.items() if key != "dag"}, "")
+    dag = findings.read(DagText, data["dag"], "dag") if data.get("dag") is not None else DagText()
+    drafts = EntryReader(findings, catalog, dag, header.vars).read_all(data.get("jobs"))
+    parents = read_parents(drafts, dag.dependencies, findings)
+    findings.add(*variable_problems(header.vars))
+    _warn_of_later(header, findings)
+    findings.raise_any()
+    schedules = (*((header.schedule,) if header.schedule else ()), *header.schedules)
+    return JobFile(
+        path=file,
+        name=dagster_name(file),
+        title=header.name or "",
+        entries=tuple(replace(draft.entry, parents=parents[draft.name]) for draft in drafts if draft.entry),
+        text=text,
+        description=header.description,
+        vars=header.vars,
+        execution=header.execution,
+        executor=header.executor,
+        failure_policy=dag.failure_policy,
+        retry=job_retry(dag),
+        on_error=dag.on_error,
+        max_rejects=dag.max_rejects,
+        tags=header.tags,
+        owners=header.owners,
+        schedules=tuple(Schedule(one.cron, one.timezone, one.status == "running") for one in schedules),
+        warnings=tuple(in_order(findings.warnings)),
+    )
+
+
+def _warn_of_later(header: FileText, findings: Findings) -> None:
+    for key, message in _LATER.items():
+        if getattr(header, key):
+            findings.warn(Problem(message, path=key))

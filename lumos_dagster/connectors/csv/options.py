@@ -1,0 +1,56 @@
+"""What the options of the CSV extractor and loader share."""
+
+import codecs
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator
+
+
+def _listed(value: Any) -> Any:
+    return (value,) if isinstance(value, str) else value
+
+
+def _known(encoding: str) -> str:
+    try:
+        "".encode(encoding)
+    except LookupError as error:
+        raise ValueError(
+            f"{encoding!r} is not an encoding that Python knows, such as utf-8, latin-1 or gb18030"
+        ) from error
+    return codecs.lookup(encoding).name
+
+
+def _one_line(text: str) -> str:
+    if "\n" in text or "\r" in text:
+        raise ValueError("cannot hold the end of a line")
+    return text
+
+
+def _mark(text: str) -> str:
+    if len(text) > 1 or not text.isascii():
+        raise ValueError("must be one ASCII character, or empty for none")
+    return _one_line(text)
+
+
+Texts = Annotated[tuple[str, ...], BeforeValidator(_listed)]
+"""A text or a list of texts."""
+Encoding = Annotated[str, AfterValidator(_known)]
+"""The name of an encoding."""
+OneLine = Annotated[str, AfterValidator(_one_line)]
+"""A text without the end of a line in it."""
+Mark = Annotated[str, AfterValidator(_mark)]
+"""One ASCII character or none."""
+
+
+def check_marks(marks: Mapping[str, str]) -> None:
+    """Raise ValueError where the same text has two meanings."""
+    used: dict[str, str] = {}
+    for name, mark in marks.items():
+        if mark and mark in used:
+            raise ValueError(f"{name} and {used[mark]} are both {mark!r}")
+        used[mark] = name
+    delimiter = marks["delimiter"]
+    for name, mark in marks.items():
+        if name != "delimiter" and mark and mark in delimiter:
+            raise ValueError(f"{name} {mark!r} is a part of the delimiter {delimiter!r}")

@@ -1,0 +1,6 @@
+"""JDBC databases: PostgreSQL and SQLite, each with its differences declared in a file of its own."""
+
+from lumos_dagster.connectors.jdbc.extractor import JdbcExtractor
+from lumos_dagster.connectors.jdbc.loader import JdbcLoader
+
+__all__ = ["JdbcExtractor", "JdbcLoader"]

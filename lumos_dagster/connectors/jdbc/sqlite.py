@@ -1,0 +1,232 @@
+"""SQLite: values keep their declared types although the file does not enforce them."""
+
+import re
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import pyarrow as pa
+
+from lumos_dagster.connectors.jdbc.database import Column, Database
+from lumos_dagster.conversion import as_text, convert
+from lumos_dagster.errors import DataError, LumosError, TerminalError, TransientError
+
+_DECIMAL = re.compile(r"(?:DECIMAL|NUMERIC)\s*\(\s*(\d+)\s*(?:,\s*(\d+)\s*)?\)")
+_BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL)
+
+
+_DECLARED: tuple[tuple[re.Pattern[str], pa.DataType], ...] = tuple(
+    (re.compile(pattern), kind)
+    for pattern, kind in (
+        (r"^BOOL(EAN)?$", pa.bool_()),
+        (r"^DATE$", pa.date32()),
+        (r"^TIMESTAMP(TZ| WITH TIME ZONE)", pa.timestamp("us", "UTC")),
+        (r"^(TIMESTAMP|DATETIME)", pa.timestamp("us")),
+        (r"^TIME$", pa.time64("us")),
+        (r"INT", pa.int64()),
+        (r"CHAR|CLOB|TEXT", pa.string()),
+        (r"BLOB", pa.binary()),
+        (r"REAL|FLOA|DOUB", pa.float64()),
+    )
+)
+
+
+class SQLite(Database):
+    """A SQLite file."""
+
+    name = "sqlite"
+    technology = "sqlite"
+    schemes = ("sqlite",)
+    driver = "sqlite+pysqlite"
+    in_a_file = True
+
+    def connect_options(self) -> dict[str, Any]:
+        return {"timeout": 1.0, "isolation_level": None, "check_same_thread": False}
+
+    def driver_errors(self) -> type[Exception]:
+        return sqlite3.Error
+
+    def error(self, error: Exception) -> LumosError:
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        if code in _BUSY:
+            return TransientError(f"the database file is locked by somebody else: {error}")
+        if isinstance(error, sqlite3.IntegrityError | sqlite3.DataError):
+            return DataError(str(error))
+        return TerminalError(str(error))
+
+    def cancel(self, raw: Any) -> None:
+        raw.interrupt()
+
+    def begin(self, raw: Any, waiting: Iterator[None]) -> None:
+        """One writer at a time: others wait here for their turn."""
+        for _ in waiting:
+            try:
+                raw.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF not in _BUSY:
+                    raise
+            else:
+                return
+        raise TransientError("the database file is locked by somebody else")
+
+    def run_script(self, raw: Any, script: str) -> None:
+        statement = ""
+        for part in re.split(r"(;)", script):
+            statement += part
+            if sqlite3.complete_statement(statement):
+                raw.execute(statement)
+                statement = ""
+        if statement.strip():
+            raw.execute(statement)
+
+    def columns(self, raw: Any, schema: str | None, table: str) -> list[Column]:
+        rows = raw.execute(
+            'select name, type, "notnull", dflt_value, pk from pragma_table_info(?)', (table,)
+        ).fetchall()
+        single = sum(1 for row in rows if row[4]) == 1
+        return [
+            _column(name, kind, not not_null, default is not None or bool(pk and single and kind.upper() == "INTEGER"))
+            for name, kind, not_null, default, pk in rows
+        ]
+
+    def unique_keys(self, raw: Any, schema: str | None, table: str) -> list[frozenset[str]]:
+        found = [
+            frozenset(row[0] for row in raw.execute("select name from pragma_table_info(?) where pk > 0", (table,)))
+        ]
+        indexes = raw.execute(
+            'select name from pragma_index_list(?) where "unique" and not partial', (table,)
+        ).fetchall()
+        for (index,) in indexes:
+            found.append(frozenset(row[0] for row in raw.execute("select name from pragma_index_info(?)", (index,))))
+        return found
+
+    def table_names(self, raw: Any, schema: str | None) -> list[str]:
+        return [name for (name,) in raw.execute("select name from sqlite_master where type = 'table' order by 1")]
+
+    def sql_type(self, kind: pa.DataType) -> str:
+        if pa.types.is_timestamp(kind):
+            return "TIMESTAMPTZ" if getattr(kind, "tz", None) else "TIMESTAMP"
+        for is_kind, name in _MADE_FOR:
+            if is_kind(kind):
+                return name
+        raise ValueError(f"SQLite has no column type for {kind}")
+
+    def append(self, raw: Any, table: str, columns: Sequence[Column], batches: Iterator[pa.RecordBatch]) -> int:
+        names = ", ".join(self.quote(column.name) for column in columns)
+        marks = ", ".join("?" * len(columns))
+        arrived = 0
+        for batch in batches:
+            values = [_bindable(column).to_pylist() for column in batch.columns]
+            arrived += raw.executemany(
+                f"INSERT INTO {table} ({names}) VALUES ({marks})", zip(*values, strict=True)
+            ).rowcount
+        return arrived
+
+    @contextmanager
+    def read(self, raw: Any, query: str, parameters: Mapping[str, Any], rows: int) -> Iterator[pa.RecordBatchReader]:
+        query = query.strip().rstrip(";")
+        declared = _declared(raw, query) if not parameters else {}
+        cursor = raw.execute(query, dict(parameters))
+        names = [item[0] for item in cursor.description or ()]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise DataError(f"the query gives the column {', '.join(twice)} more than once; name each by AS")
+        first = cursor.fetchmany(rows)
+        fields = [
+            pa.field(name, declared.get(name) or _found([row[at] for row in first])) for at, name in enumerate(names)
+        ]
+        schema = pa.schema(fields)
+        yield pa.RecordBatchReader.from_batches(schema, _batches(cursor, first, schema, rows))
+
+
+SQLITE = SQLite()
+
+_MADE_FOR = (
+    (pa.types.is_boolean, "BOOLEAN"),
+    (pa.types.is_integer, "INTEGER"),
+    (pa.types.is_floating, "REAL"),
+    (pa.types.is_decimal, "TEXT"),
+    (pa.types.is_date, "DATE"),
+    (pa.types.is_time, "TIME"),
+    (
+        lambda kind: pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind),
+        "BLOB",
+    ),
+    (lambda _: True, "TEXT"),
+)
+
+
+def _column(name: str, declared: str, nullable: bool, has_default: bool) -> Column:
+    kind = _arrow_type(declared)
+    if kind is not None and pa.types.is_decimal(kind):  # a NUMERIC column holds a float: only what that holds exactly
+        return Column(name, kind, declared, nullable, has_default, stored=pa.float64())
+    return Column(name, kind or pa.string(), declared, nullable, has_default)
+
+
+def _arrow_type(declared: str) -> pa.DataType | None:
+    """The Arrow type of a declared column type, by SQLite's own rules of affinity; None where nothing is declared."""
+    kind = declared.upper().strip()
+    if decimal := _DECIMAL.match(kind):
+        return pa.decimal128(min(int(decimal[1]), 38), min(int(decimal[2] or 0), 38))
+    for pattern, found in _DECLARED:
+        if pattern.search(kind):
+            return found
+    return pa.decimal128(38, 18) if kind else None
+
+
+def _bindable(column: "pa.Array[Any]") -> "pa.Array[Any]":
+    """The values as SQLite stores them: numbers, text and bytes."""
+    kind = column.type
+    if pa.types.is_boolean(kind):
+        return column.cast(pa.int8())
+    is_plain = (pa.types.is_integer, pa.types.is_floating, pa.types.is_binary, pa.types.is_string)
+    return column if any(is_one(kind) for is_one in is_plain) else as_text(column)
+
+
+def _declared(raw: Any, query: str) -> dict[str, pa.DataType]:
+    """The declared types of the query's columns, as a view over it tells them; expressions have none."""
+    raw.execute("DROP VIEW IF EXISTS temp._lumos_described")
+    raw.execute(f"CREATE TEMP VIEW _lumos_described AS {query}")
+    rows = raw.execute("select name, type from pragma_table_info('_lumos_described')").fetchall()
+    raw.execute("DROP VIEW temp._lumos_described")
+    return {name: kind for name, declared in rows if (kind := _arrow_type(declared)) is not None}
+
+
+def _found(values: Sequence[object]) -> pa.DataType:
+    """The type of a column of which nothing is declared, from its first values."""
+    kinds = {type(value) for value in values if value is not None}
+    if kinds == {int}:
+        return pa.int64()
+    if kinds and kinds <= {int, float}:
+        return pa.float64()
+    return pa.binary() if kinds == {bytes} else pa.string()
+
+
+def _batches(cursor: Any, rows: list[Any], schema: pa.Schema, size: int) -> Iterator[pa.RecordBatch]:
+    while rows:
+        columns = [_array(list(values), field) for values, field in zip(zip(*rows, strict=True), schema, strict=True)]
+        yield pa.RecordBatch.from_arrays(columns, schema=schema)
+        rows = cursor.fetchmany(size)
+
+
+def _array(values: list[Any], field: "pa.Field[Any]") -> "pa.Array[Any]":
+    kind = field.type
+    try:
+        if pa.types.is_binary(kind) or pa.types.is_floating(kind) or (pa.types.is_integer(kind)):
+            return pa.array(values, kind)
+        texts = pa.array(
+            [None if value is None else value if isinstance(value, str) else _text(value) for value in values]
+        )
+    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError) as error:
+        raise DataError(
+            f"column {field.name!r} is declared as {kind}, but holds a value that is none: {error}"
+        ) from None
+    converted = convert(texts.cast(pa.string()), kind)
+    if converted.bad.true_count:
+        bad = values[converted.bad.index(True).as_py()]
+        raise DataError(f"column {field.name!r} is declared as {kind}, but holds {bad!r}")
+    return converted.values
+
+
+def _text(value: object) -> str:
+    return value.hex() if isinstance(value, bytes) else repr(value) if isinstance(value, float) else str(value)

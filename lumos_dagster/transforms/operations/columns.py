@@ -1,0 +1,119 @@
+"""Operations on whole columns: rename, remove, select, add."""
+
+from typing import Any, Self
+
+from pydantic import AliasChoices, Field, field_validator, model_validator
+
+from lumos_dagster.transforms.columns import Columns
+from lumos_dagster.transforms.constants import constant
+from lumos_dagster.transforms.expressions import parse, scalar
+from lumos_dagster.transforms.operation import Names, OnFields, Operation
+from lumos_dagster.transforms.rows import Rows, Step, to_polars
+
+
+class RenameField(Operation):
+    """Gives fields other names: `from` and `to`, or several at once by `fields: {old: new}`."""
+
+    names = ("rename_field", "rename")
+
+    source: str | None = Field(None, validation_alias=AliasChoices("from", "source"))
+    """The field's name now."""
+    to: str | None = None
+    """Its new name."""
+    fields: dict[str, str] | None = None
+    """Old name: new name, for several fields; two may change places."""
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        pair = (self.source is not None, self.to is not None)
+        if any(pair) == (self.fields is not None) or any(pair) != all(pair):
+            raise ValueError("needs from and to, or fields: {old: new}")
+        return self
+
+    def bind(self, columns: Columns) -> Step:
+        """A name that is taken is an error, and so is a field that is not there."""
+        if self.fields is not None:
+            names, keys = self.fields, ("fields", "fields")
+        else:
+            names, keys = {str(self.source): str(self.to)}, ("from", "to")
+        columns.rename(names, keys)
+        return lambda rows: rows.rename(names)
+
+
+class RemoveField(OnFields):
+    """Leaves fields out."""
+
+    names = ("remove_field", "remove", "drop", "delete_field")
+
+    def bind(self, columns: Columns) -> Step:
+        """A field that is not there is an error."""
+        for field in self.fields:
+            columns.remove(field)
+        return _nothing
+
+
+class SelectFields(Operation):
+    """Keeps these fields only, in the order given."""
+
+    names = ("select_fields", "select", "keep")
+
+    fields: Names = Field(validation_alias=AliasChoices("fields", "field"))
+    """The fields to keep."""
+
+    def bind(self, columns: Columns) -> Step:
+        """A field that is not there is an error."""
+        columns.select(self.fields)
+        return _nothing
+
+
+class AddField(Operation):
+    """Adds a field: the same `value` in each row, or what an SQL `expression` over the row gives."""
+
+    names = ("add_field", "add")
+
+    field: str
+    """The new field."""
+    value: Any = None
+    """A constant, which keeps its YAML type; or `$NOW`, `$TODAY`, `${vars.x}` and the like."""
+    expression: str | None = None
+    """An SQL scalar expression: fields, constants, `+ - * / %`, `||`, comparisons and a few functions."""
+    overwrite: bool = True
+    """Whether a field of that name is replaced; if not, it stays as it is."""
+
+    @field_validator("value")
+    @classmethod
+    def _has_a_type(cls, value: Any) -> Any:
+        constant(value)
+        return value
+
+    @field_validator("expression")
+    @classmethod
+    def _is_sql(cls, expression: str | None) -> str | None:
+        if expression is not None:
+            parse(expression)
+        return expression
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        given = self.model_fields_set & {"value", "expression"}
+        if len(given) != 1:
+            raise ValueError("needs one of value and expression")
+        return self
+
+    def bind(self, columns: Columns) -> Step:
+        """A new field comes last; one that is replaced keeps its place."""
+        if self.field in columns and not self.overwrite:
+            return _nothing
+        if self.expression is None:
+            values = constant(self.value)
+            columns.put(self.field, values.type)
+            one = to_polars(values)
+            return lambda rows: rows.put(self.field, one.new_from_index(0, rows.height))
+        formula = scalar(self.expression, columns, "expression")
+        columns.put(self.field, formula.type)
+        check = self.check(formula.reads, lambda _: f"{self.expression} gives no value") if formula.reads else None
+        return lambda rows: rows.put_checked(self.field, formula.run(rows), check) if check else rows.put(self.field, formula.run(rows))
+
+
+def _nothing(_: Rows) -> None:
+    """Which columns there are is told by the schema alone."""

@@ -1,0 +1,1 @@
+"""MongoDB against a real server."""

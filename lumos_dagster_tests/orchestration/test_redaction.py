@@ -1,0 +1,18 @@
+"""The YAML in the UI: no secret of the file stands in it."""
+
+from lumos_dagster.orchestration.redaction import shown_text
+from lumos_dagster_tests.orchestration.parts import Numbers, entry, job
+
+TEXT = """
+jobs:
+  a: {options: {password: hunter2, connection_string: "postgresql://me:hunter3@host/db"}}
+  b: {options: {password: "${DB_PASSWORD}", connection_string: "jdbc:postgresql://host/db?user=me&password=hunter4"}}
+"""
+
+
+def test_literal_secrets_are_hidden_and_placeholders_and_addresses_stay() -> None:
+    shown = shown_text(job(entry("a", "extractor", Numbers, options={"password": "hunter2"}), text=TEXT))
+    assert "hunter" not in shown
+    assert "${DB_PASSWORD}" in shown
+    assert "postgresql://me:********@host/db" in shown
+    assert "jdbc:postgresql://host/db?user=me&password=********" in shown

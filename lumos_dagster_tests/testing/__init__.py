@@ -1,0 +1,1 @@
+"""The conformance suite, tried on connectors that are wrong on purpose."""

@@ -1,0 +1,106 @@
+"""What a person sees in the Dagster UI: the graph, the launchpad, a run with its row counts."""
+
+import shutil
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect, sync_playwright
+
+from lumos_dagster_tests.servers.dagster_ui import PROJECT, DagsterUI, dagster_ui
+
+CHROMIUM_ARGUMENTS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+SLOW_MS = 60_000
+
+pytestmark = [pytest.mark.timeout(400), pytest.mark.xdist_group("ui")]
+
+
+@pytest.fixture(scope="module")
+def ui(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DagsterUI]:
+    """The UI over the quickstart job, its database in the test's own folder."""
+    folder = tmp_path_factory.mktemp("ui")
+    jobs = folder / "jobs"
+    jobs.mkdir()
+    text = (PROJECT / "yaml_jobs" / "quickstart.yaml").read_text()
+    (jobs / "quickstart.yaml").write_text(
+        text.replace("out/quickstart.db", f"{folder}/out.db").replace("yaml_jobs/data", str(PROJECT / "yaml_jobs/data"))
+    )
+    (jobs / "broken.yaml").write_text("version: 1\nname: Broken\njobs: {}\n")
+    with dagster_ui(folder / "home", jobs) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def page() -> Iterator[Page]:
+    """A page in Debian's headless Chromium."""
+    chromium = shutil.which("chromium")
+    assert chromium, "chromium is not installed; `make test` installs it"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_ARGUMENTS)
+        page = browser.new_page(viewport={"width": 1400, "height": 900})
+        page.set_default_timeout(SLOW_MS)
+        yield page
+        browser.close()
+
+
+def shot(page: Page, name: str, tmp_path: Path) -> None:
+    """Keep what is seen beside the test's other files, for a person to look at."""
+    page.screenshot(path=tmp_path / f"{name}.png")
+
+
+def test_the_graph_has_an_op_per_entry_with_its_kind(ui: DagsterUI, page: Page, tmp_path: Path) -> None:
+    page.goto(f"{ui.url}/locations/lumos/jobs/quickstart")
+    for op in ("read_reports", "clean_reports", "load_strikes"):
+        expect(page.get_by_text(op, exact=True).first).to_be_visible(timeout=SLOW_MS)
+    for kind in ("csv", "json", "SQLite"):
+        expect(page.get_by_text(kind, exact=True).first).to_be_visible()
+    shot(page, "graph", tmp_path)
+
+
+def test_a_job_launched_from_the_launchpad_succeeds_and_shows_its_rows(
+    ui: DagsterUI, page: Page, tmp_path: Path
+) -> None:
+    page.goto(f"{ui.url}/locations/lumos/jobs/quickstart/playground")
+    scaffold = page.get_by_role("button", name="Scaffold all default config")
+    scaffold.click()
+    expect(page.get_by_text("damaging_strikes").first).to_be_visible()
+    shot(page, "launchpad", tmp_path)
+    page.get_by_role("button", name="Launch Run").click()
+    page.wait_for_url("**/runs/**")
+    run_id = page.url.rsplit("/", 1)[-1].split("?")[0]
+    assert finished(ui, run_id) == "SUCCESS"
+    expect(page.get_by_text("load_strikes").first).to_be_visible()
+    expect(page.get_by_text("rows_in").first).to_be_visible()
+    shot(page, "run", tmp_path)
+    rows = materialized_rows(ui, run_id)
+    assert rows == {"quickstart/load_strikes": 914}
+
+
+def finished(ui: DagsterUI, run_id: str) -> str:
+    """Wait for the run to end and give its status."""
+    pause = threading.Event()
+    query = "query($id: ID!) { runOrError(runId: $id) { ... on Run { status } } }"
+    for _ in range(480):
+        status: str = ui.graphql(query, id=run_id)["runOrError"]["status"]
+        if status in ("SUCCESS", "FAILURE", "CANCELED"):
+            return status
+        pause.wait(0.25)
+    raise AssertionError("the run does not end")
+
+
+def materialized_rows(ui: DagsterUI, run_id: str) -> dict[str, Any]:
+    """The row count of each asset that the run loaded."""
+    query = """query($id: ID!) { runOrError(runId: $id) { ... on Run { assetMaterializations {
+        assetKey { path } metadataEntries { label ... on IntMetadataEntry { intValue } } } } } }"""
+    found = ui.graphql(query, id=run_id)["runOrError"]["assetMaterializations"]
+    return {
+        "/".join(item["assetKey"]["path"]): next(
+            entry["intValue"] for entry in item["metadataEntries"] if entry["label"] == "dagster/row_count"
+        )
+        for item in found
+    }
