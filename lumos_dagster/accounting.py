@@ -114,7 +114,7 @@ class Task:
 
     def close(self) -> None:
         """Publish the rejects and hold them against a percentage, once all rows have been seen."""
-        self._publish()
+        self.publish()
         if self._max_rejects.endswith("%") and self.count.rejected:
             seen = self.count.rows_in + self.count.made
             if self.count.rejected * 100 > float(self._max_rejects[:-1]) * seen:
@@ -127,14 +127,15 @@ class Task:
             record = {"run": self.run.run_id, "job": self.run.job, "op": self.op, **asdict(bad)}
             self._rejects[0].write(json.dumps(record, ensure_ascii=False, default=str).encode() + b"\n")
 
-    def _publish(self) -> None:
+    def publish(self) -> None:
+        """Put the rejects where they can be read, also as the evidence of a failure."""
         if self._rejects:
             with self._rejects.pop() as kept, open_atomic(self._reject_url, mode=0o600) as stream:
                 kept.seek(0)
                 shutil.copyfileobj(kept, stream)
 
     def _too_many(self) -> DataError:
-        self._publish()
+        self.publish()
         return DataError(
             f"{self.op}: {self.count.rejected} rows were rejected, more than max_rejects {self._max_rejects} allows; "
             f"the rejected rows and reasons are in {self._reject_url}"
@@ -166,6 +167,7 @@ class Book:
             yield task
             task.close()
         finally:
+            task.publish()
             task.count.seconds += time.perf_counter() - started
 
     def check(self) -> None:

@@ -36,10 +36,10 @@ class Cancellation:
     @contextmanager
     def interrupting(self, hook: Callable[[], None]) -> Iterator[None]:
         """While the block runs, `hook` (a driver's own cancel, callable from any thread) breaks a blocking call."""
-        self.check()
         with self._lock:
             self._hooks.append(hook)
         try:
+            self.check()  # after the hook is known, or a cancel in between would break nothing
             yield
         finally:
             with self._lock:

@@ -36,6 +36,12 @@ def is_local(url: str) -> bool:
     return isinstance(filesystem(url)[0], LocalFileSystem)
 
 
+def absolute(url: str) -> str:
+    """The absolute path of a local file, the URL of another: one text for one place."""
+    file_system, path = filesystem(url)
+    return str(path) if isinstance(file_system, LocalFileSystem) else str(file_system.unstrip_protocol(path))
+
+
 @contextmanager
 def open_input(url: str) -> Iterator[BufferedIOBase]:
     """Open a file for reading bytes; closed with the context."""
@@ -53,7 +59,9 @@ def open_atomic(url: str, mode: int = 0o666) -> Iterator[BufferedIOBase]:
     """
     file_system, path = filesystem(url)
     if not isinstance(file_system, LocalFileSystem):
-        with file_system.transaction, file_system.open(path, "wb") as stream:
+        # A transaction belongs to the instance: one within another on the same would end both.
+        alone, path = fsspec.core.url_to_fs(url, skip_instance_cache=True)
+        with alone.transaction, alone.open(path, "wb") as stream:
             yield stream
         return
     target = Path(path)

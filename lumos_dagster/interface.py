@@ -80,7 +80,7 @@ class Component(StrictModel, ABC):
     kind: ClassVar[str]
 
     @classmethod
-    def technology(cls, options: Mapping[str, Raw]) -> str:  # noqa: ARG003 - for those who override it
+    def technology(cls, options: Mapping[str, Raw]) -> str:
         """What the UI's icon shows for these options (`postgres`, `sqlite`); "" for the type's own name."""
         return ""
 

@@ -125,10 +125,13 @@ def united_schema(schemas: list[pa.Schema]) -> pa.Schema:
 def conform(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
     """The batch in the columns and types of `schema`, absent columns null. The types must be wider or equal."""
     names = set(batch.schema.names)
-    columns = [
-        batch.column(field.name).cast(field.type) if field.name in names else pa.nulls(batch.num_rows, field.type)
-        for field in schema
-    ]
+    try:
+        columns = [
+            batch.column(field.name).cast(field.type) if field.name in names else pa.nulls(batch.num_rows, field.type)
+            for field in schema
+        ]
+    except pa.ArrowInvalid as error:
+        raise DataError(f"the parents' rows cannot be united: {error}") from error
     return pa.RecordBatch.from_arrays(columns, schema=schema)
 
 

@@ -50,6 +50,12 @@ def find_component(components: Components, kind: Kind, name: str, path: str) -> 
     return Problem(f"no plugin gives the {kind} {bare!r}{none}", path=path, allowed=plugins, hint=hint)
 
 
+def stands_beside(component: type[Component]) -> frozenset[str]:
+    """What may be written among the options though it is the entry's: how bad rows are taken."""
+    known = {name for first, others in component.option_names().items() for name in (first, *others)}
+    return frozenset(("on_error", "max_rejects")) - known
+
+
 def check_options(
     component: type[Component], raw: Mapping[str, Raw], path: str, variables: Mapping[str, Raw]
 ) -> tuple[dict[str, Raw], list[Problem]]:

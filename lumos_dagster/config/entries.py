@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from lumos_dagster.config.components import Components, check_options, find_component, of_kind
+from lumos_dagster.config.components import Components, check_options, find_component, of_kind, stands_beside
 from lumos_dagster.config.findings import Findings
 from lumos_dagster.config.model import Entry, Kind, Pipeline
 from lumos_dagster.config.names import name_problem, safe_name
@@ -14,6 +14,7 @@ from lumos_dagster.config.sections import (
     DagText,
     EntryText,
     JobText,
+    Named,
     PipelineEntryText,
     PipelineText,
 )
@@ -105,8 +106,7 @@ class EntryReader:
             asset = text.asset if kind == "loader" else None
             settled = self._settled(entry, stage, text)
             stages.append(replace(settled, parents=parents, description="", asset=asset, enabled=True))
-        title = text.name if text.id is not None and text.name is not None else ""
-        pipeline = Pipeline(name, tuple(stages), description=text.description or title, enabled=text.enabled)
+        pipeline = Pipeline(name, tuple(stages), description=_description(text), enabled=text.enabled)
         return Draft(name, path, text, "extractor", pipeline if complete else None)
 
     def _stages(self, raw: Raw, path: str) -> Iterator[tuple[Kind, str, str, ComponentText]]:
@@ -134,10 +134,13 @@ class EntryReader:
         if isinstance(found, Problem):
             self.findings.add(found)
             return None
-        options, problems = check_options(found, text.options, f"{path}.options", self.variables)
+        beside = {key: value for key, value in text.options.items() if key in stands_beside(found)}
+        bad_rows = self.findings.read(EntryText, beside, f"{path}.options")
+        own = {key: value for key, value in text.options.items() if key not in beside}
+        options, problems = check_options(found, own, f"{path}.options", self.variables)
         if not self.findings.has(f"{path}.options"):
             self.findings.add(*problems)
-        return Entry("", kind, type_[0], found, options)
+        return Entry("", kind, type_[0], found, options, on_error=bad_rows.on_error, max_rejects=bad_rows.max_rejects)
 
     def _type(self, kind: Kind, text: ComponentText, path: str) -> tuple[str, str] | None:
         """The component's type and where it stands."""
@@ -161,12 +164,12 @@ class EntryReader:
         return replace(
             entry,
             name=name,
-            description=text.description,
+            description=_description(text),
             timeout=text.timeout,
             retry=entry_retry(text, self.dag),
             failure_policy=text.failure_policy,
-            on_error=text.on_error,
-            max_rejects=text.max_rejects,
+            on_error=entry.on_error or text.on_error,
+            max_rejects=entry.max_rejects or text.max_rejects,
             enabled=text.enabled,
             pool=text.pool,
             asset=text.asset,
@@ -183,6 +186,12 @@ class EntryReader:
                 if other != name:
                     message = f"{other!r} and {name!r} are one name for Dagster ({safe})"
                     self.findings.add(Problem(message, path=draft.path, hint="Rename one of them."))
+
+
+def _description(text: EntryText) -> str:
+    """What is said about an entry; the `name` beside an `id` is any text, and better than nothing."""
+    title = text.name if isinstance(text, Named) and text.id is not None else None
+    return text.description or title or ""
 
 
 def _given_types(text: ComponentText) -> dict[Kind, str]:

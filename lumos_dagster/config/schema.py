@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 from itertools import combinations
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, models_json_schema
 from pydantic_core.core_schema import ModelSchema
 
-from lumos_dagster.config.components import Components, of_kind
+from lumos_dagster.config.components import Components, of_kind, stands_beside
 from lumos_dagster.config.model import Kind
 from lumos_dagster.config.names import ENTRY_NAME
 from lumos_dagster.config.sections import ChainText, ComponentText, FileText, JobText, PipelineEntryText, Section
@@ -15,6 +15,9 @@ from lumos_dagster.interface import Component, StrictModel
 
 Schema = dict[str, Any]
 
+M = TypeVar("M", bound=StrictModel)
+
+_REFS = "#/$defs/"
 _KINDS: tuple[Kind, ...] = ("extractor", "transformer", "loader")
 _NOTHING: Schema = {"type": "null"}
 _PLACEHOLDER: Schema = {
@@ -55,6 +58,9 @@ def json_schema(catalog: Components) -> Schema:
     file = sections.pop("FileText")
     file["properties"]["jobs"] |= _jobs()
     options = {name: _late(found) for name, found in options.items()}
+    for component, ref in refs.items():
+        beside = {key: sections["JobText"]["properties"][key] for key in stands_beside(component)}
+        options[ref["$ref"].removeprefix(_REFS)].setdefault("properties", {}).update(beside)
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Lumos job file",
@@ -82,7 +88,7 @@ class _Generator(GenerateJsonSchema):
         return found
 
 
-def _definitions(*models: type[StrictModel]) -> tuple[dict[type[StrictModel], Schema], dict[str, Schema]]:
+def _definitions(*models: type[M]) -> tuple[dict[type[M], Schema], dict[str, Schema]]:
     """A reference to each model, and all that they refer to."""
     found, parts = models_json_schema([(model, "validation") for model in models], schema_generator=_Generator)
     return {model: found[model, "validation"] for model in models}, parts["$defs"]
@@ -119,7 +125,7 @@ def _add_spellings(schema: Schema, model: type[StrictModel]) -> None:
         schema["allOf"] = [*schema.get("allOf", ()), *rules]
 
 
-def _choices(kind: Kind, components: Mapping[str, type[Component]], refs: Mapping[type[StrictModel], Schema]) -> Schema:
+def _choices(kind: Kind, components: Mapping[str, type[Component]], refs: Mapping[type[Component], Schema]) -> Schema:
     """Which types a kind has, and the options of each; a loader's or transformer's may stand under extractor_type."""
     own, names = f"{kind}_type", list(components)
     foreign = [f"{other}_type" for other in _KINDS if other not in (kind, "extractor")]
@@ -195,4 +201,4 @@ def _either(schema: Schema, other: Schema) -> Schema:
 
 
 def _ref(name: str) -> Schema:
-    return {"$ref": f"#/$defs/{name}"}
+    return {"$ref": f"{_REFS}{name}"}

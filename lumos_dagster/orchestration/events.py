@@ -1,5 +1,6 @@
 """A run's event log as a person wants to hear it: what started, how it went, what it gave."""
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -75,7 +76,7 @@ def happenings(entry: dg.EventLogEntry) -> list[Happening]:
     """What one entry of the event log means to a person: mostly nothing."""
     event = entry.dagster_event
     if event is None:
-        return [Happening("log", entry.step_key or "", entry.user_message)] if entry.level >= 20 else []
+        return [Happening("log", entry.step_key or "", entry.user_message)] if int(entry.level) >= logging.INFO else []
     op = event.step_key or ""
     match event.event_type:
         case dg.DagsterEventType.STEP_START:

@@ -122,7 +122,7 @@ def _checked_plan(order: Order, instance: dg.DagsterInstance) -> Plan:
 
 def _run_config(order: Order, plan: Plan) -> dict[str, Any]:
     config: dict[str, Any] = {"loggers": _QUIET, "execution": {"config": execution_config(_executor(order, plan))}}
-    settings = {"vars": dict(order.vars)} if order.vars else {}
+    settings: dict[str, Any] = {"vars": dict(order.vars)} if order.vars else {}
     if order.execution:
         settings["execution"] = order.execution
     if settings:

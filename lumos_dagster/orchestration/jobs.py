@@ -14,7 +14,7 @@ from lumos_dagster.orchestration.redaction import shown_text
 from lumos_dagster.orchestration.resources import LUMOS, lumos_resource
 from lumos_dagster.plan import Node, Plan, make_plan
 
-Dependencies = dict[str | dg.NodeInvocation, Mapping[str, Any]]
+Dependencies = dict[dg.NodeInvocation, Mapping[str, dg.DependencyDefinition]]
 PRELOAD = "lumos_dagster.orchestration.preload"
 
 

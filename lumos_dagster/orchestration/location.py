@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import dagster as dg
@@ -35,9 +35,11 @@ def build_definitions(jobs_dir: str | Path | None = None, catalog: Catalog | Non
     job_files, broken = load_folder(folder, catalog or Catalog())
     jobs: list[dg.JobDefinition] = []
     schedules: list[dg.ScheduleDefinition] = []
+    owners: dict[str, str] = {}
     for job_file in job_files:
         try:
             job = build_job(job_file)
+            _claim(job, job_file, owners)
         except ConfigError as error:
             broken.append((job_file.path, error))
             continue
@@ -47,6 +49,30 @@ def build_definitions(jobs_dir: str | Path | None = None, catalog: Catalog | Non
             _log.warning("%s", warning)
     _report(broken)
     return dg.Definitions(jobs=jobs, schedules=schedules)
+
+
+def _claim(job: dg.JobDefinition, job_file: JobFile, owners: dict[str, str]) -> None:
+    """Dagster wants the names of graphs and ops unique in a location; a clash would take all of it down."""
+    names = list(_definition_names(job.graph))
+    for name in names:
+        if name in owners:
+            raise ConfigError(
+                Problem(
+                    f"its op is called {name} inside Dagster, and so is one of {owners[name]}",
+                    file=job_file.path,
+                    hint="Rename the file, or the op.",
+                )
+            )
+    owners.update(dict.fromkeys(names, job_file.path))
+
+
+def _definition_names(graph: dg.GraphDefinition) -> Iterator[str]:
+    yield graph.name
+    for node in graph.node_defs:
+        if isinstance(node, dg.GraphDefinition):
+            yield from _definition_names(node)
+        else:
+            yield node.name
 
 
 def _schedules(job_file: JobFile, job: dg.JobDefinition) -> list[dg.ScheduleDefinition]:

@@ -23,9 +23,9 @@ def safe(name: str) -> str:
 
 def rows_input(parent: Path) -> str:
     """The input that takes the rows of a parent."""
-    return "rows_of_" + safe("_".join(parent))
+    return "rows_of_" + safe("__".join(parent))
 
 
 def order_input(parent: Path) -> str:
     """The input that only waits for a parent."""
-    return "after_" + safe("_".join(parent))
+    return "after_" + safe("__".join(parent))

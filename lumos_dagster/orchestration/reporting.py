@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict
+from typing import Any
 
 import dagster as dg
 
@@ -14,12 +15,12 @@ _ALWAYS = ("rows_in", "rows_out", "filtered", "rejected")
 _TABLE = ("rows_in", "made", "rows_out", "filtered", "rejected", "skipped", "merged", "seconds")
 
 
-def metadata_of(node: Node, book: Book) -> dict[str, object]:
+def metadata_of(node: Node, book: Book) -> dict[str, Any]:
     """The op's own counts as numbers, and where several stages ran in it, a table of them all."""
     if not node.works:
         return {"rows": "described here; read, counted and transformed in the op that loads them"}
     counts = {stage: task.count for stage, task in book.tasks.items()}
-    found: dict[str, object] = dict(_numbers(counts.get(node.name, Count())))
+    found: dict[str, Any] = dict(_numbers(counts.get(node.name, Count())))
     found[STAGES] = dg.MetadataValue.json({stage: _nonzero(count) for stage, count in counts.items()})
     if node.kept:
         found["kept"] = node.kept
@@ -28,7 +29,7 @@ def metadata_of(node: Node, book: Book) -> dict[str, object]:
     return found
 
 
-def stages_of(metadata: Mapping[str, object]) -> dict[str, dict[str, object]]:
+def stages_of(metadata: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """The counts per stage that `metadata_of` put there."""
     value = metadata.get(STAGES)
     return dict(value.value) if isinstance(value, dg.JsonMetadataValue) and isinstance(value.value, dict) else {}
@@ -43,16 +44,16 @@ def progress_line(book: Book) -> str:
     return f"{name}: {rows:,} rows so far"
 
 
-def _numbers(count: Count) -> dict[str, object]:
+def _numbers(count: Count) -> dict[str, Any]:
     values = asdict(count)
     notes = values.pop("notes")
-    shown: dict[str, object] = {name: value for name, value in values.items() if name in _ALWAYS or value}
+    shown: dict[str, Any] = {name: value for name, value in values.items() if name in _ALWAYS or value}
     shown["dagster/row_count"] = count.rows_out
     shown["seconds"] = round(count.seconds, 3)
     return shown | {f"note: {text}": number for text, number in notes.items()}
 
 
-def _nonzero(count: Count) -> dict[str, object]:
+def _nonzero(count: Count) -> dict[str, Any]:
     return {name: value for name, value in asdict(count).items() if value or name in _ALWAYS}
 
 

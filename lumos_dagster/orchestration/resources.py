@@ -57,7 +57,7 @@ def lumos_resource(job: JobFile) -> dg.ResourceDefinition:
                 description="The file's vars, used as ${vars.x} in options.",
             ),
             "sensor": dg.Field(
-                dg.Permissive(), default_value={}, description="What a sensor found, used as ${sensor.x} in options."
+                dict, default_value={}, description="What a sensor found, used as ${sensor.x} in options."
             ),
             "keep_hours": dg.Field(
                 float, default_value=24.0, description="How long kept rows outlive a successful run, in hours."

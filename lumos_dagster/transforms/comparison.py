@@ -5,12 +5,14 @@ nor does a null. Numbers are compared exactly: no integer or decimal passes thro
 """
 
 import operator as op
+import re
 from collections.abc import Callable, Mapping
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
 from fractions import Fraction
-from functools import reduce
-from typing import Any
+from functools import partial, reduce
+from math import floor
+from typing import Any, TypeAlias
 
 import polars as pl
 import pyarrow as pa
@@ -18,22 +20,30 @@ import pyarrow.compute as pc
 from pyarrow import types
 
 from lumos_dagster.conversion import convert, is_text
-from lumos_dagster.conversion.frames import Kind
+from lumos_dagster.conversion.frames import Array, Kind, only
 from lumos_dagster.errors import ConfigError, Problem
-from lumos_dagster.transforms.columns import wrong_type
-from lumos_dagster.transforms.constants import constant_as, number
+from lumos_dagster.transforms.constants import constant, constant_as, number
 from lumos_dagster.transforms.rows import to_arrow, to_polars
 
-Test = Callable[[pl.Series], pl.Series]
+Test: TypeAlias = Callable[[pl.Series], pl.Series]
+Compare: TypeAlias = Callable[[Any, Any], Any]
 
 _NUMBER = r"^[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?$"
-_ORDER: Mapping[str, Callable[[Any, Any], Any]] = {
+_ORDER: Mapping[str, Compare] = {
     "equals": op.eq,
     "not_equals": op.ne,
     "greater_than": op.gt,
     "greater_or_equal": op.ge,
     "less_than": op.lt,
     "less_or_equal": op.le,
+}
+_ARROW_ORDER: Mapping[str, Callable[[Any, Any], Array]] = {
+    "equals": pc.equal,
+    "not_equals": pc.not_equal,
+    "greater_than": pc.greater,
+    "greater_or_equal": pc.greater_equal,
+    "less_than": pc.less,
+    "less_or_equal": pc.less_equal,
 }
 _TEXT: Mapping[str, Callable[[pl.Series, str], pl.Series]] = {
     "contains": lambda text, part: text.str.contains(part, literal=True),
@@ -141,7 +151,8 @@ def _ordered(kind: Kind, operator: str, value: Any, path: str) -> Test:
         if exact is not None:
             return _text_with_number(compare, exact)
         one = _typed(value, path)
-        return lambda text: compare(to_polars(convert(to_arrow(text), one.type).values), to_polars(one))
+        same = to_polars(one)
+        return lambda text: compare(to_polars(convert(to_arrow(text), one.type).values), same)
     if types.is_integer(kind) or types.is_floating(kind) or types.is_decimal128(kind):
         if isinstance(value, str) and re.match(_NUMBER, value):
             exact = Decimal(value)
@@ -203,15 +214,17 @@ def _bounds(kind: Kind) -> tuple[int, int]:
 
 def _always(answer: Any) -> Test:
     """The same answer for every value, and null for null."""
-    return lambda values: values.is_not_null().set(values.is_null(), None) & bool(answer)
+    answers = {False: bool(answer), True: None}
+    return lambda values: values.is_null().replace_strict(answers, return_dtype=pl.Boolean)
 
 
-def _text_with_number(compare: Callable[[Any, Any], Any], value: Decimal) -> Test:
+def _text_with_number(compare: Compare, value: Decimal) -> Test:
     """Text read as numbers: by their nearest floats, and by every digit where these are the same."""
     nearest = float(value)
+    floats_of = only(pl.col("text"), _NUMBER).cast(pl.Float64, strict=False)
 
     def matches(text: pl.Series) -> pl.Series:
-        floats = text.set(~text.str.contains(_NUMBER), None).cast(pl.Float64, strict=False)
+        floats = text.to_frame("text").select(floats_of).to_series()
         found: pl.Series = compare(floats, nearest)
         tied = (floats == nearest).fill_null(value=False)
         if not tied.any():
@@ -225,21 +238,35 @@ def _text_with_number(compare: Callable[[Any, Any], Any], value: Decimal) -> Tes
 
 
 def test_pair(left: Kind, right: Kind, operator: str) -> Callable[[pl.Series, pl.Series], pl.Series]:
-    """As `test`, for two columns, whose types must be of one family. Raises ValueError where they are not."""
+    """As `test`, for two columns. Raises ValueError where their types are not of one family."""
     compare = _ORDER[operator]
-    floats = types.is_floating(left) or types.is_floating(right)
-    if all(types.is_integer(kind) for kind in (left, right)):
+    if types.is_integer(left) and types.is_integer(right):
         return lambda one, other: compare(one.cast(pl.Int128), other.cast(pl.Int128))
-    if all(is_numeric(kind) for kind in (left, right)):
-        if not floats:
-            exactly = _ARROW_ORDER[operator]
-            return lambda one, other: to_polars(exactly(to_arrow(one), to_arrow(other)))
-        greater = operator in ("greater_than", "greater_or_equal")
+    if is_numeric(left) and is_numeric(right):
+        if types.is_floating(left) or types.is_floating(right):
+            return partial(_float_pair, operator)
+        exactly = _ARROW_ORDER[operator]
+        return lambda one, other: to_polars(exactly(to_arrow(one), to_arrow(other)))
+    families = (is_text, types.is_boolean, types.is_date32, types.is_time, types.is_timestamp)
+    if not any(family(left) and family(right) for family in families):
+        raise ValueError(f"{left} cannot be compared with {right}: convert one of them first (convert_field)")
+    if types.is_timestamp(left) and (left.tz is None) != (right.tz is None):
+        raise ValueError("a timestamp with a zone cannot be compared with one without: convert one of them first")
+    return lambda one, other: compare(_utc(one), _utc(other))
 
-        def matches(one: pl.Series, other: pl.Series) -> pl.Series:
-            one, other = one.cast(pl.Float64), other.cast(pl.Float64)
-            found: pl.Series = compare(one, other)
-            number = one.is_not_nan() & other.is_not_nan()
-            return found
-        return matches
-    raise ValueError
+
+def is_numeric(kind: pa.DataType) -> bool:
+    """Whether the type is a number that can be reckoned with here."""
+    return types.is_integer(kind) or types.is_float32(kind) or types.is_float64(kind) or types.is_decimal128(kind)
+
+
+def _float_pair(operator: str, one: pl.Series, other: pl.Series) -> pl.Series:
+    """NaN is not equal to anything, nor greater or less."""
+    one, other = one.cast(pl.Float64), other.cast(pl.Float64)
+    found: pl.Series = _ORDER[operator](one, other)
+    missing = one.is_nan() | other.is_nan()
+    return found | missing if operator == "not_equals" else found & ~missing
+
+
+def _utc(values: pl.Series) -> pl.Series:
+    return values.dt.convert_time_zone("UTC") if getattr(values.dtype, "time_zone", None) else values

@@ -102,7 +102,8 @@ def run_all(rows: pa.RecordBatchReader, schema: pa.Schema, steps: Sequence[Step]
             state = Rows(batch, first, task)
             first += batch.num_rows
             for step in steps:
-                step(state)
+                if state.height:
+                    step(state)
             if state.height:
                 yield state.batch(schema)
 

@@ -124,6 +124,13 @@ TABLE: dict[str, tuple[str, list[Expected]]] = {
              "batch_size. Did you mean 'table_name'?"),
         ],
     ),
+    "bad rows among the options": (
+        f"{HEAD}jobs:\n  a: {{type: extractor, extractor_type: csv, options: {{file_path: a, on_error: drop, max_rejects: -1}}}}",
+        [
+            (4, 69, "jobs.a.options.on_error", "not an allowed value; found 'drop'; allowed: fail, null, reject, skip"),
+            (4, 85, "jobs.a.options.max_rejects", "must be a number of rows, or a share such as 1%; found -1"),
+        ],
+    ),
     "what the options say together": (
         f"{A}  b: {{type: loader, loader_type: jdbc, depends_on: a, options: {{{DB}, table_name: x, query: y}}}}\n"
         "  c: {type: loader, loader_type: jdbc, depends_on: a}",

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
+from textwrap import dedent
 from typing import Literal
 
 import pyarrow as pa
@@ -104,6 +105,9 @@ class SmallCatalog:
 
 CATALOG = SmallCatalog()
 
+ONE = "jobs: {a: {type: extractor, extractor_type: csv, options: {file_path: a}%s}}\n"
+"""One entry, with room for more of its keys."""
+
 
 def parse(text: str, file: str = "jobs/orders.yaml") -> JobFile:
     """The job of a text."""
@@ -124,3 +128,8 @@ def entry(job: JobFile, name: str) -> Entry:
     found = next(entry for entry in job.entries if entry.name == name)
     assert isinstance(found, Entry)
     return found
+
+
+def job(jobs: str, rest: str = "") -> str:
+    """The text of a file with these jobs."""
+    return "version: 1\nname: Orders\n" + dedent(jobs) + dedent(rest)

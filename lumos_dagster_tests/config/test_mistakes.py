@@ -32,6 +32,9 @@ def test_problems_carry_their_parts_for_programs() -> None:
 def test_no_secret_stands_in_a_message() -> None:
     text = f"{A}  b: {{type: loader, loader_type: jdbc, depends_on: a, options: {{connection_string: {{password: s3cret}}, batch_size: x}}}}"
 
+    text += "\nsensors: [{type: sql, query: x, connection_string: [s3cret]}]"
+
+    assert len(mistakes(text)) == 3
     assert "s3cret" not in "".join(str(problem) for problem in mistakes(text))
 
 

@@ -46,6 +46,7 @@ def wrong(validator: Draft202012Validator, text: str) -> str:
         ONE
         + "  b: {type: transformer, transformer_type: basic, depends_on: a, options: {operations: '${vars.ops}'}}\nvars: {ops: []}",
         ONE.replace("file_path: a", "file_path: [a, '$TODAY'], has_header: $RUN_ID"),
+        ONE.replace("file_path: a", "file_path: a, on_error: null, max_rejects: 5"),
         ONE + "sensors: [{type: job, after: x, on: success}]\npartitions: {type: static, keys: [a]}\nplugins: [http]",
         ONE.replace("version: 1", "version: '1.0'").replace("Orders", "订单"),
     ],
@@ -74,6 +75,7 @@ def test_a_good_file_passes_both(validator: Draft202012Validator, text: str) -> 
         ONE.replace("extractor_type: csv", "loader_type: console"),
         ONE.replace("file_path: a", "file_path: a, has_header: 7"),
         ONE.replace("file_path: a", "file_path: a, limit: 7"),
+        ONE.replace("file_path: a", "file_path: a, on_error: drop"),
         ONE.replace(", options: {file_path: a}", ""),
         ONE.replace("file_path: a", ""),
         ONE + f"  b: {{{LOAD}, options: {{connection_string: x, load_mode: upsrt}}}}",

@@ -41,8 +41,9 @@ def test_a_mistake_in_any_op_stops_the_first_before_it_touches_anything(
     wrong = replace(load, options={**load.options, "fails": "${LUMOS_TEST_COUNT}"})
     ran = run_job(job(extract, wrong), instance)
     assert list(ran.failures) == ["extract"]
-    assert "numbers.yaml: jobs.load.options.fails: the environment variable LUMOS_TEST_COUNT is not set" in (
-        ran.failures["extract"]
+    assert (
+        "numbers.yaml: jobs.load.options.fails: the environment variable LUMOS_TEST_COUNT is not set"
+        in (ran.failures["extract"])
     )
 
 

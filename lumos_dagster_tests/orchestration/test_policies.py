@@ -21,7 +21,7 @@ def chain(folder: Path, **load_options: object) -> tuple[Entry, ...]:
 
 
 def two_branches(folder: Path, **load_options: object) -> tuple[Entry, ...]:
-    """extract -> odd -> load -> after_load, order only: later; and beside it extract -> other."""
+    """Extract -> odd -> load -> after_load, order only: later; and beside it extract -> other."""
     return (
         *chain(folder, **load_options),
         entry("after_load", "loader", Book, ["load"], options={"folder": str(folder)}),

@@ -20,6 +20,7 @@ from lumos_dagster.config.sections.base import (
     Version,
     Whole,
 )
+from lumos_dagster.interface import ConnectionString
 
 
 class DagText(Section):
@@ -74,7 +75,7 @@ class SqlSensorText(Section):
     """A run when the single value of a query grows."""
 
     type: Literal["sql"]
-    connection_string: str
+    connection_string: ConnectionString
     """Where the database is."""
     query: str
     """A query with one row and one column."""

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
-from pathlib import Path
 from typing import Annotated, Literal, Self
 
 import pyarrow as pa
@@ -14,7 +13,7 @@ from lumos_dagster.connectors.csv.options import Encoding, Mark, OneLine, Texts,
 from lumos_dagster.connectors.csv.reading import CsvFiles, Layout
 from lumos_dagster.connectors.csv.source import find_files
 from lumos_dagster.conversion.names import type_named
-from lumos_dagster.files import is_local
+from lumos_dagster.files import absolute
 from lumos_dagster.interface import BATCH_ROWS, Extractor, Task
 
 
@@ -64,7 +63,7 @@ class CsvExtractor(Extractor):
 
     def location(self) -> str:
         """The absolute paths as written, globs and all."""
-        return "\n".join(str(Path(place).absolute()) if is_local(place) else place for place in self.file_path)
+        return "\n".join(absolute(place) for place in self.file_path)
 
     @contextmanager
     def read(self, task: Task) -> Iterator[pa.RecordBatchReader]:

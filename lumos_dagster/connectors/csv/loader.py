@@ -19,7 +19,7 @@ from lumos_dagster.connectors.csv.options import Encoding, Mark, OneLine, Texts,
 from lumos_dagster.connectors.csv.reading import CsvFiles, Layout
 from lumos_dagster.connectors.csv.rendering import Quoting, Renderer, formula_rows
 from lumos_dagster.errors import ConfigError, DataError, Problem, TerminalError
-from lumos_dagster.files import is_local, open_atomic
+from lumos_dagster.files import absolute, is_local, open_atomic
 from lumos_dagster.interface import BadRow, Loader, LoadResult, Task
 from lumos_dagster.problems import near
 
@@ -93,7 +93,7 @@ class CsvLoader(Loader):
 
     def location(self) -> str:
         """The absolute path, or the URL."""
-        return str(Path(self.file_path).absolute()) if is_local(self.file_path) else self.file_path
+        return absolute(self.file_path)
 
     def write(self, rows: pa.RecordBatchReader, task: Task) -> LoadResult:
         """Write the rows."""
@@ -134,7 +134,7 @@ class CsvLoader(Loader):
             raise ConfigError(f"rows can only be appended to a file on this machine, not to {self.file_path}")
         task = pour.task
         load = Load(task.run.load_id, task.run.job, task.op)
-        with appending(Path(self.file_path), load, task.cancellation.check) as file:
+        with appending(Path(self.location()), load, task.cancellation.check) as file:
             if file.finished:
                 task.log(f"{task.op}: this load's rows are in {self.file_path} already; nothing is appended again")
                 return LoadResult(inserted=pour.into(rows, lambda _: None))
@@ -229,10 +229,10 @@ def _packed(stream: BufferedIOBase, packing: Compression) -> Iterator[Any]:
             with gzip.GzipFile(filename="", mode="wb", fileobj=stream, mtime=0) as packed:
                 yield packed
         case "bz2":
-            with bz2.BZ2File(stream, "wb") as packed:  # type: ignore[call-overload]
+            with bz2.BZ2File(stream, "wb") as packed:
                 yield packed
         case "xz":
-            with lzma.LZMAFile(stream, "wb") as packed:
+            with lzma.LZMAFile(stream, "wb") as packed:  # type: ignore[arg-type] # any binary stream will do
                 yield packed
 
 

@@ -1,0 +1,93 @@
+"""Exact decimals in Arrow: read wide enough that nothing overflows on the way, narrowed or spelled out at the end."""
+
+from decimal import Decimal
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import types
+
+from lumos_dagster.conversion import convert
+from lumos_dagster.conversion.frames import Array, Kind
+from lumos_dagster.transforms.rows import to_arrow, to_polars
+
+NUMBER = pa.decimal128(37, 18)
+"""What a text is read as: up to 19 digits before the point and 18 behind it."""
+_DIGITS = 37
+"""Two factors of so many digits have a product of 75, which Arrow's widest decimal holds."""
+
+
+def wide(values: pl.Series, kind: Kind) -> Array:
+    """Integers, decimals, or text that spells numbers, as decimal256 of at most 37 digits; null where it does not fit."""
+    array = to_arrow(values)
+    if types.is_integer(kind):
+        return array.cast(pa.decimal256(20, 0))
+    if not types.is_decimal(kind):
+        array = convert(array, NUMBER).values
+    precision, scale = array.type.precision, array.type.scale
+    if precision > _DIGITS:
+        array = _below(array, _DIGITS - scale)
+    return array.cast(pa.decimal256(min(precision, _DIGITS), scale))
+
+
+def wide_constant(value: Decimal) -> Array:
+    """A constant beside such an array. Raises ValueError where it has too many digits."""
+    scale = max(-int(value.normalize().as_tuple().exponent), 0)
+    precision = max(value.adjusted() + 1 + scale, scale, 1)
+    if precision > _DIGITS:
+        raise ValueError(f"{value} has more than {_DIGITS} digits")
+    return pa.scalar(value, pa.decimal256(precision, scale))
+
+
+def divide(left: Array, right: Array) -> Array:
+    """The quotient with more digits than anybody keeps, cut; null where the divisor is zero."""
+    return pc.divide(left, pc.if_else(pc.equal(right, pa.scalar(Decimal(0), right.type)), None, right))
+
+
+def modulo(left: Array, right: Array) -> Array:
+    """What division leaves, with the sign of the dividend, as in SQL."""
+    whole = _below(pc.trunc(divide(left, right)), _DIGITS)
+    scale = right.type.scale
+    taken = pc.multiply(whole.cast(pa.decimal256(_DIGITS, 0)), right)
+    return pc.subtract(left, taken.cast(pa.decimal256(left.type.precision - left.type.scale + scale, scale)))
+
+
+def rounded(values: Array, places: int) -> Array:
+    """At most `places` digits behind the point; a half goes away from zero, as in SQL."""
+    return pc.round(values, ndigits=places, round_mode="half_towards_infinity") if values.type.scale > places else values
+
+
+def narrow(values: Array, scale: int) -> Array:
+    """As decimal128 with 38 digits, `scale` of them behind the point; null where a value has more before it."""
+    return _below(rounded(values, scale), 38 - scale).cast(pa.decimal128(38, scale))
+
+
+def plain(values: Array, places: int | None = None) -> pl.Series:
+    """The digits written out, never as 1E-7: without the zeros at the end, or with exactly `places` behind the point."""
+    scale = values.type.scale
+    if places is not None:
+        values = rounded(values, places)
+    # The same bits read with no scale give all digits as a whole number, which Arrow writes without an exponent.
+    whole_numbers = pa.Array.from_buffers(
+        pa.decimal256(values.type.precision, 0), len(values), values.buffers(), offset=values.offset
+    )
+    digits = to_polars(whole_numbers.cast(pa.string())).to_frame("digits").select(
+        minus=pl.when(pl.col("digits").str.starts_with("-")).then(pl.lit("-")).otherwise(pl.lit("")),
+        number=pl.col("digits").str.strip_prefix("-").str.zfill(scale + 1),
+    )
+    fraction = pl.col("number").str.tail(scale)
+    if places is None:
+        fraction = fraction.str.strip_chars_end("0")
+    else:
+        fraction = fraction.str.head(places).str.pad_end(places, "0")
+    whole = pl.col("number").str.head(pl.col("number").str.len_chars().cast(pl.Int64) - scale)
+    point = pl.when(fraction == "").then(pl.lit("")).otherwise(pl.lit("."))
+    return digits.select(pl.concat_str(pl.col("minus"), whole, point, fraction)).to_series()
+
+
+def _below(values: Array, whole: int) -> Array:
+    """Null where a value has more than `whole` digits before the point."""
+    if values.type.precision - values.type.scale <= whole:
+        return values
+    limit = pa.scalar(Decimal(10) ** whole, values.type)
+    return pc.if_else(pc.less(pc.abs(values), limit), values, None)
