@@ -143,20 +143,35 @@ class Task:
 
 
 class Book:
-    """The accounts of one attempt of one op: one Task per stage that ran in it, in the order of the rows' way."""
+    """The accounts of one attempt of one op: one Task per stage that ran in it, in the order of the rows' way.
+
+    Without a run (a Relation opened by hand) they are of the run that the first component belongs to.
+    """
 
     def __init__(
         self,
-        run: RunContext,
+        run: RunContext | None = None,
         attempt: int = 0,
         cancellation: Cancellation | None = None,
         log: Callable[[str], None] = lambda _: None,
     ) -> None:
-        self.run = run
+        self._run = run
         self.attempt = attempt
         self.cancellation = cancellation or Cancellation()
         self.log = log
         self.tasks: dict[str, Task] = {}
+
+    @property
+    def run(self) -> RunContext:
+        """The run that the accounts are of."""
+        if self._run is None:
+            raise ValueError("these accounts belong to no run yet")
+        return self._run
+
+    def of_run(self, run: RunContext) -> "Book":
+        """These accounts, of `run` if they belonged to none before."""
+        self._run = self._run or run
+        return self
 
     @contextmanager
     def task(self, op: str, on_error: OnError = "fail", max_rejects: str = MAX_REJECTS) -> Iterator[Task]:

@@ -78,6 +78,8 @@ class Component(StrictModel, ABC):
     """The options of one component. The model is the component: parsing the options constructs it."""
 
     kind: ClassVar[str]
+    run_scoped: ClassVar[bool] = False
+    """Whether what is read is what another op of the same run wrote, so that an edge between them is needed."""
 
     @classmethod
     def technology(cls, options: Mapping[str, Raw]) -> str:
@@ -194,7 +196,7 @@ class Deferred(Generic[C]):
 
     def task(self, book: Book) -> AbstractContextManager[Task]:
         """This component's stage in the accounts."""
-        return book.task(self.op, self.on_error, self.max_rejects)
+        return book.of_run(self.run).task(self.op, self.on_error, self.max_rejects)
 
 
 @dataclass(frozen=True)

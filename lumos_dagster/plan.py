@@ -3,11 +3,13 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from graphlib import CycleError, TopologicalSorter
-from itertools import combinations
+from itertools import combinations, product
 from typing import Literal
 
 from lumos_dagster.config.model import Entry, Execution, FailurePolicy, JobFile, Pipeline, Retry
 from lumos_dagster.errors import ConfigError, Problem
+from lumos_dagster.interface import Extractor, Loader
+from lumos_dagster.values import has_placeholder
 
 Path = tuple[str, ...]
 """Where an op stands in the graph: `(name,)`, or `(pipeline, stage)` inside a sub-graph."""
@@ -56,12 +58,13 @@ class Plan:
         """What `executor: auto` means here: processes only where two ops that work can overlap."""
         if self.job.executor != "auto":
             return self.job.executor
-        ancestors = self._ancestors()
+        ancestors = self.ancestors()
         working = [path for path, node in self.nodes.items() if node.works]
         overlap = any(a not in ancestors[b] and b not in ancestors[a] for a, b in combinations(working, 2))
         return "multiprocess" if overlap else "in_process"
 
-    def _ancestors(self) -> dict[Path, set[Path]]:
+    def ancestors(self) -> dict[Path, set[Path]]:
+        """Every op that comes before each."""
         found: dict[Path, set[Path]] = {}
         for path, node in self.nodes.items():
             before = (*node.parents, *node.after)
@@ -83,7 +86,10 @@ def make_plan(job: JobFile, mode: Execution | None = None) -> Plan:
     ]
     if problems:
         raise ConfigError(problems)
-    mode = mode or job.execution
+    plan = Plan(job, mode or job.execution, ordered)
+    if problems := list(_unordered(plan)):
+        raise ConfigError(problems)
+    mode = plan.mode
     with_children = {
         path: replace(node, children=tuple(other.path for other in ordered.values() if path in other.parents))
         for path, node in ordered.items()
@@ -127,6 +133,31 @@ def _node(job: JobFile, path: Path, entry: Entry, parents: tuple[Path, ...]) -> 
         retry=entry.retry or job.retry,
         timeout=entry.timeout,
     )
+
+
+def _unordered(plan: Plan) -> Iterator[Problem]:
+    """Ops that read what another op of this run writes, with nothing that says which of them comes first."""
+    ancestors = plan.ancestors()
+    places = {path: place for path, node in plan.nodes.items() if (place := _run_scoped_place(node.entry))}
+    for reader, writer in product(places, places):
+        kinds = (plan.nodes[reader].entry.kind, plan.nodes[writer].entry.kind)
+        ordered = writer in ancestors[reader] or reader in ancestors[writer]
+        if kinds == ("extractor", "loader") and places[reader] == places[writer] and not ordered:
+            name = ".".join(writer)
+            yield Problem(
+                f"reads {places[reader]}, which {name} writes in the same run, but does not wait for it",
+                path=f"jobs.{'.'.join(reader)}",
+                hint=f"Name {name} among its dependencies, or keep the rows for later runs with persist: true.",
+            )
+
+
+def _run_scoped_place(entry: Entry) -> str:
+    """Where an entry meets others of its run; "" for none, or where only the launch knows."""
+    component = entry.component
+    if not (component.run_scoped and issubclass(component, Extractor | Loader)) or has_placeholder(entry.options):
+        return ""
+    built = component.model_validate(entry.options)
+    return "" if getattr(built, "persist", False) else built.location()
 
 
 def _last(entry: Entry | Pipeline) -> Path:

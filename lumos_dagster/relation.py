@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from typing import Protocol
 
 import pandas as pd
@@ -11,7 +10,6 @@ import pyarrow as pa
 
 from lumos_dagster.accounting import Book
 from lumos_dagster.errors import DataError
-from lumos_dagster.values import RunContext
 
 
 class Source(Protocol):
@@ -38,7 +36,7 @@ class Relation:
     @contextmanager
     def open(self, book: Book | None = None) -> Iterator[pa.RecordBatchReader]:
         """Read the rows; what is opened closes with the block. `book` takes the counts of every stage."""
-        book = book or _private_book()
+        book = book or Book()
         with ExitStack() as stack:
             rows = stack.enter_context(self.source.open(book))
             for step in self.steps:
@@ -156,8 +154,3 @@ def _united_type(left: pa.DataType, right: pa.DataType) -> pa.DataType | None:
 
 def _is_text(kind: pa.DataType) -> bool:
     return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
-
-
-def _private_book() -> Book:
-    """Accounts that nobody reads, for a Relation opened by hand outside any run."""
-    return Book(RunContext(job="", run_id="", load_id="", now=datetime.now(UTC), storage="memory://lumos"))

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from lumos_dagster.config.model import Entry, JobFile, Kind, Pipeline, Retry
+from lumos_dagster.connectors.memory import MemoryExtractor, MemoryLoader
 from lumos_dagster.errors import ConfigError
 from lumos_dagster.interface import Component
 from lumos_dagster.plan import Plan, make_plan
@@ -121,6 +122,21 @@ def test_what_is_not_enabled_takes_its_row_dependents_with_it_and_order_edges_ar
     )
     assert names(plan) == ["a", "load_a", "c", "load_c"]
     assert plan.nodes["c",].after == (("load_a",),)
+
+
+def test_reading_a_memory_key_of_the_run_needs_an_edge_or_persist() -> None:
+    def two(parents: Sequence[str] = (), **options: object) -> JobFile:
+        return job(
+            entry("numbers", "extractor"),
+            entry("keep", "loader", ["numbers"], component=MemoryLoader, options={"key": "k", **options}),
+            entry("again", "extractor", parents, component=MemoryExtractor, options={"key": "k"}),
+            entry("onward", "loader", ["again"]),
+        )
+
+    with pytest.raises(ConfigError, match=r"jobs\.again: reads memory:k, which keep writes in the same run"):
+        make_plan(two())
+    assert make_plan(two(["keep"])).nodes["again",].after == (("keep",),)
+    assert make_plan(two(persist=True)).nodes["again",].after == ()
 
 
 def test_a_pipeline_is_a_chain_of_stages_and_waits_as_one() -> None:

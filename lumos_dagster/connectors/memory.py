@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 from urllib.parse import quote, unquote
 
 import pyarrow as pa
@@ -28,6 +28,7 @@ Key = Annotated[str, Field(min_length=1)]
 class MemoryExtractor(Extractor):
     """Reads the rows that a memory loader of this run kept, else those that an earlier run kept with `persist`."""
 
+    run_scoped: ClassVar[bool] = True
     key: Key = "default"
     """The name that the rows were kept under."""
     required: bool = False
@@ -62,6 +63,7 @@ class MemoryExtractor(Extractor):
 class MemoryLoader(Loader):
     """Keeps rows under a key."""
 
+    run_scoped: ClassVar[bool] = True
     key: Key = "default"
     """The name to keep the rows under."""
     mode: Literal["replace", "append"] = "replace"

@@ -47,9 +47,13 @@ def combine(sign: Sign, left: Operand, right: Operand) -> Formula:
     formulas = [part for part in (left, right) if isinstance(part, Formula)]
     kinds = [_number_kind(part.type) for part in formulas]
     if any(types.is_floating(kind) for kind in kinds):
-        return Formula(pa.float64(), reads_of(*formulas), lambda rows: _floats(sign, _float(left, rows), _float(right, rows)))
+        return Formula(
+            pa.float64(), reads_of(*formulas), lambda rows: _floats(sign, _float(left, rows), _float(right, rows))
+        )
     if sign != "divide" and all(_is_integer(part) for part in (left, right)):
-        return Formula(pa.int64(), reads_of(*formulas), lambda rows: _integers(sign, _integer(left, rows), _integer(right, rows)))
+        return Formula(
+            pa.int64(), reads_of(*formulas), lambda rows: _integers(sign, _integer(left, rows), _integer(right, rows))
+        )
     for part in (left, right):
         if isinstance(part, Decimal):
             wide_constant(part)
@@ -89,7 +93,7 @@ def round_off(how: Rounding, value: Formula, places: int = 0) -> Formula:
     )
 
 
-def explain(values: Sequence[Any], divided: bool) -> str:  # noqa: FBT001 - told by the operation, not by a flag of the user
+def explain(values: Sequence[Any], divided: bool) -> str:
     """Why reckoning with these values of a row gave nothing."""
     for value in values:
         if isinstance(value, str) and convert(pa.array([value]), NUMBER).values[0].as_py() is None:
@@ -177,8 +181,12 @@ def _integers(sign: Sign, left: pl.Series, right: pl.Series) -> pl.Series:
     compute = _SIMPLE[sign]
     corners = [compute(one, other) for one in _ends(left) for other in _ends(right)]
     if all(_LEAST <= corner <= _MOST for corner in corners):
-        return compute(left.cast(pl.Int64), right.cast(pl.Int64)) if corners else _nulls(left, right)
-    return compute(left.cast(pl.Int128), right.cast(pl.Int128)).cast(pl.Int64, strict=False)
+        if not corners:
+            return _nulls(left, right)
+        narrow_result: pl.Series = compute(left.cast(pl.Int64), right.cast(pl.Int64))
+        return narrow_result
+    result: pl.Series = compute(left.cast(pl.Int128), right.cast(pl.Int128))
+    return result.cast(pl.Int64, strict=False)
 
 
 def _ends(values: pl.Series) -> tuple[int, ...]:

@@ -1,10 +1,12 @@
 """The columns at one point of a chain of operations: asked for, checked and changed while the chain is bound."""
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import pyarrow as pa
 
 from lumos_dagster.conversion import is_text
+from lumos_dagster.conversion.frames import Kind
 from lumos_dagster.errors import ConfigError, Problem
 from lumos_dagster.problems import near
 
@@ -18,7 +20,7 @@ class Columns:
         doubled = sorted({name for name in schema.names if schema.names.count(name) > 1})
         if doubled:
             raise ConfigError(f"the input has more than one column named {doubled[0]!r}. Give each its own name.")
-        self._fields: dict[str, pa.Field] = {field.name: field for field in schema}
+        self._fields: dict[str, pa.Field[Any]] = {field.name: field for field in schema}
 
     def __contains__(self, name: str) -> bool:
         return name in self._fields
@@ -32,8 +34,9 @@ class Columns:
         """The type of a column that must be there; of a dictionary-encoded one, the type of its values."""
         if name not in self._fields:
             raise self.missing(name, key)
-        kind = self._fields[name].type
-        return kind.value_type if pa.types.is_dictionary(kind) else kind
+        kind: Kind = self._fields[name].type
+        plain: pa.DataType = kind.value_type if pa.types.is_dictionary(kind) else kind
+        return plain
 
     def text(self, name: str, key: str = "field") -> pa.DataType:
         """The type of a column that must be text."""
@@ -48,7 +51,12 @@ class Columns:
         if known is None or known.type != kind:
             self._fields[name] = pa.field(name, kind)
         elif not known.nullable:
-            self._fields[name] = known.with_nullable(True)  # noqa: FBT003 - Arrow's own signature
+            self._fields[name] = known.with_nullable(True)
+
+    def free(self, name: str, own: Iterable[str], key: str = "to") -> None:
+        """The name must be new, or one of the operation's own fields."""
+        if name in self._fields and name not in own:
+            raise _taken(name, key)
 
     def remove(self, name: str, key: str = "field") -> None:
         """Take the column out."""
@@ -68,10 +76,10 @@ class Columns:
         taken: set[str] = set(self._fields) - set(names)
         for new in names.values():
             if new in taken:
-                raise ConfigError(Problem(f"there is already a column {new!r}", path=keys[1], hint="Remove it first, or choose another name."))
+                raise _taken(new, keys[1])
             taken.add(new)
         self._fields = {
-            (new := names.get(name, name)): field.with_name(new) for name, field in self._fields.items()
+            names.get(name, name): field.with_name(names.get(name, name)) for name, field in self._fields.items()
         }
 
     def missing(self, name: str, key: str) -> ConfigError:
@@ -84,5 +92,12 @@ class Columns:
 def wrong_type(name: str, kind: pa.DataType, wanted: str, key: str = "field") -> ConfigError:
     """The error of a column whose type an operation cannot work on."""
     return ConfigError(
-        Problem(f"column {name!r} is {kind}, but {wanted} is needed", path=key, hint="convert_field gives it another type.")
+        Problem(
+            f"column {name!r} is {kind}, but {wanted} is needed", path=key, hint="convert_field gives it another type."
+        )
     )
+
+
+def _taken(name: str, key: str) -> ConfigError:
+    hint = "Remove that one first, or choose another name."
+    return ConfigError(Problem(f"there is already a column {name!r}", path=key, hint=hint))

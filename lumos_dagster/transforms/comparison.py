@@ -97,7 +97,7 @@ def check_value(operator: str, value: Any) -> None:
     elif value is None:
         raise ValueError(f"{operator} needs a value; null matches only is_null")
     elif isinstance(value, list | tuple | Mapping):
-        raise ValueError(f"{operator} needs a single value")  # noqa: TRY004 - pydantic reports ValueError
+        raise ValueError(f"{operator} needs a single value")
     elif operator == "matches":
         check_pattern(str(value))
 
@@ -111,7 +111,7 @@ def check_pattern(pattern: str) -> None:
         raise ValueError(f"{pattern!r} is not a regular expression: {reason.removeprefix('error: ')}") from error
 
 
-def test(kind: pa.DataType, operator: str, value: Any = None, path: str = "value") -> Test:
+def tester(kind: pa.DataType, operator: str, value: Any = None, path: str = "value") -> Test:
     """What tells for each value of a column of type `kind` whether it matches. Raises ConfigError at `path`."""
     if operator in _TEXT or operator in ("is_empty", "is_not_empty"):
         if not is_text(kind):
@@ -237,8 +237,8 @@ def _text_with_number(compare: Compare, value: Decimal) -> Test:
     return matches
 
 
-def test_pair(left: Kind, right: Kind, operator: str) -> Callable[[pl.Series, pl.Series], pl.Series]:
-    """As `test`, for two columns. Raises ValueError where their types are not of one family."""
+def pair_tester(left: Kind, right: Kind, operator: str) -> Callable[[pl.Series, pl.Series], pl.Series]:
+    """As `tester`, for two columns. Raises ValueError where their types are not of one family."""
     compare = _ORDER[operator]
     if types.is_integer(left) and types.is_integer(right):
         return lambda one, other: compare(one.cast(pl.Int128), other.cast(pl.Int128))

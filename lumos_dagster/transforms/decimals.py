@@ -18,7 +18,7 @@ _DIGITS = 37
 
 
 def wide(values: pl.Series, kind: Kind) -> Array:
-    """Integers, decimals, or text that spells numbers, as decimal256 of at most 37 digits; null where it does not fit."""
+    """Integers, decimals, or text that spells numbers, as decimal256 of at most 37 digits; null where one has more."""
     array = to_arrow(values)
     if types.is_integer(kind):
         return array.cast(pa.decimal256(20, 0))
@@ -54,7 +54,9 @@ def modulo(left: Array, right: Array) -> Array:
 
 def rounded(values: Array, places: int) -> Array:
     """At most `places` digits behind the point; a half goes away from zero, as in SQL."""
-    return pc.round(values, ndigits=places, round_mode="half_towards_infinity") if values.type.scale > places else values
+    return (
+        pc.round(values, ndigits=places, round_mode="half_towards_infinity") if values.type.scale > places else values
+    )
 
 
 def narrow(values: Array, scale: int) -> Array:
@@ -63,7 +65,7 @@ def narrow(values: Array, scale: int) -> Array:
 
 
 def plain(values: Array, places: int | None = None) -> pl.Series:
-    """The digits written out, never as 1E-7: without the zeros at the end, or with exactly `places` behind the point."""
+    """The digits written out, never as 1E-7: without zeros at the end, or with exactly `places` behind the point."""
     scale = values.type.scale
     if places is not None:
         values = rounded(values, places)
@@ -71,9 +73,13 @@ def plain(values: Array, places: int | None = None) -> pl.Series:
     whole_numbers = pa.Array.from_buffers(
         pa.decimal256(values.type.precision, 0), len(values), values.buffers(), offset=values.offset
     )
-    digits = to_polars(whole_numbers.cast(pa.string())).to_frame("digits").select(
-        minus=pl.when(pl.col("digits").str.starts_with("-")).then(pl.lit("-")).otherwise(pl.lit("")),
-        number=pl.col("digits").str.strip_prefix("-").str.zfill(scale + 1),
+    digits = (
+        to_polars(whole_numbers.cast(pa.string()))
+        .to_frame("digits")
+        .select(
+            minus=pl.when(pl.col("digits").str.starts_with("-")).then(pl.lit("-")).otherwise(pl.lit("")),
+            number=pl.col("digits").str.strip_prefix("-").str.zfill(scale + 1),
+        )
     )
     fraction = pl.col("number").str.tail(scale)
     if places is None:

@@ -20,7 +20,7 @@ from lumos_dagster.conversion import as_text, is_text
 from lumos_dagster.errors import ConfigError, Problem
 from lumos_dagster.transforms.arithmetic import Sign, combine, round_off
 from lumos_dagster.transforms.columns import Columns
-from lumos_dagster.transforms.comparison import test, test_pair
+from lumos_dagster.transforms.comparison import pair_tester, tester
 from lumos_dagster.transforms.constants import constant
 from lumos_dagster.transforms.formula import Formula, column, reads_of
 from lumos_dagster.transforms.rows import to_arrow, to_polars
@@ -58,7 +58,10 @@ _LOGIC: Mapping[type, Callable[[Any, Any], pl.Series]] = {exp.And: op.and_, exp.
 _PLAIN = (exp.Column, exp.Identifier, exp.Literal, exp.Boolean, exp.Null, exp.Paren, exp.Not, exp.Is, exp.In,
           exp.Between, exp.Like, exp.Neg, exp.DPipe, exp.Length, exp.Abs, exp.Round)  # fmt: skip
 _ALLOWED = (*_PLAIN, *_COMPARISONS, *_SIGNS, *_TEXT, *_LOGIC)
-_ALLOWED_TEXT = "fields, constants, comparisons, in, between, like, is null, and, or, not, + - * / %, ||, upper, lower, trim, length, abs, round"
+_ALLOWED_TEXT = (
+    "fields, constants, comparisons, in, between, like, is null, and, or, not, + - * / %, ||, "
+    "upper, lower, trim, length, abs, round"
+)
 _PARTS = {"this", "expression", "expressions", "low", "high", "decimals", "quoted", "is_string"}
 
 
@@ -168,7 +171,9 @@ class _Compiler:
         if node.this.name not in self.columns:
             error = self.columns.missing(node.this.name, self.key).problems[0]
             hint = error.hint or f"Text stands in single quotes: '{node.this.name}'."
-            raise ConfigError(Problem(f"{_at(self.text, _start(node))}: {error.message}", self.key, allowed=error.allowed, hint=hint))
+            raise ConfigError(
+                Problem(f"{_at(self.text, _start(node))}: {error.message}", self.key, allowed=error.allowed, hint=hint)
+            )
         return column(node.this.name, self.columns, self.key)
 
     def compare(self, operator: str, left: Node, right: Node) -> Formula:
@@ -179,14 +184,14 @@ class _Compiler:
                 raise ValueError(f"{_at(self.text, _start(left))}: compares two constants")  # noqa: TRY004
             one, other, operator = other, one, _FLIPPED.get(operator, operator)
         if isinstance(other, Formula):
-            first, second, pair = one, other, test_pair(one.type, other.type, operator)
+            first, second, pair = one, other, pair_tester(one.type, other.type, operator)
             return Formula(pa.bool_(), reads_of(first, second), lambda rows: pair(first.run(rows), second.run(rows)))
         if other.value is None:
             raise ValueError("null is not equal to anything: write is null, or is not null")
         return self.tested(one, operator, other.value)
 
     def test(self, node: Node) -> Formula:
-        """is null, in, between, like."""
+        """The tests that are words: is null, in, between, like."""
         tested = self.formula(node.this)
         match node:
             case exp.Is():
@@ -203,7 +208,7 @@ class _Compiler:
 
     def tested(self, tested: Formula, operator: str, value: Any) -> Formula:
         """The formula held against a constant."""
-        matches = test(tested.type, operator, value, self.key)
+        matches = tester(tested.type, operator, value, self.key)
         return Formula(pa.bool_(), tested.reads, lambda rows: matches(tested.run(rows)))
 
     def operand(self, node: Node) -> Formula | _Constant:

@@ -87,7 +87,9 @@ def bind_all(operations: Sequence[Operation], schema: pa.Schema, option: str) ->
         try:
             steps.append(operation.bind(columns))
         except ConfigError as error:
-            raise ConfigError(_placed(problem, f"{option}.{number}", operation) for problem in error.problems) from error
+            raise ConfigError(
+                _placed(problem, f"{option}.{number}", operation) for problem in error.problems
+            ) from error
     if not columns.schema.names:
         raise ConfigError(Problem("no column is left", path=option))
     return columns.schema, steps

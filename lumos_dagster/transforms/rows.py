@@ -95,7 +95,10 @@ class Rows:
         self._task.count.filtered += before - self.height
 
     def rename(self, names: Mapping[str, str]) -> None:
-        """Give columns other names, all at once."""
+        """Give columns other names, all at once; a column whose name is taken that way is gone."""
+        for gone in set(names.values()) - set(names):
+            for columns in (self._came, self._read, self._made):
+                columns.pop(gone, None)
         self._came = {names.get(name, name): values for name, values in self._came.items()}
         self._read = {names.get(name, name): values for name, values in self._read.items()}
         self._made = {names.get(name, name): values for name, values in self._made.items()}
@@ -112,7 +115,9 @@ class Rows:
     def _keep(self, keep: pl.Series) -> None:
         if keep.all():
             return
-        places = self._left if self._left is not None else pl.int_range(self._batch.num_rows, dtype=pl.UInt32, eager=True)
+        places = (
+            self._left if self._left is not None else pl.int_range(self._batch.num_rows, dtype=pl.UInt32, eager=True)
+        )
         self._left = places.filter(keep)
         self._read = {name: values.filter(keep) for name, values in self._read.items()}
         self._made = {name: values.filter(keep) for name, values in self._made.items()}

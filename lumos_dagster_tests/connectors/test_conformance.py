@@ -1,13 +1,80 @@
-"""Every connector of the catalogue against the shipped suite: its harness, and what it is excused from and why."""
+"""The connectors to servers and databases against the shipped suite, and that none of the catalogue is left out."""
+
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
+from lumos_dagster.catalog import EXTRACTORS, LOADERS
+from lumos_dagster.connectors.jdbc import JdbcExtractor, JdbcLoader
 from lumos_dagster.connectors.mongodb import MongoExtractor, MongoLoader
 from lumos_dagster.testing import SECRET, ConnectorConformance, Harness
 from lumos_dagster.testing.samples import SAMPLES
+from lumos_dagster_tests.connectors import test_files_conformance as files
+from lumos_dagster_tests.servers.postgres import PostgresDatabase
 
 _MS_UTC = pa.timestamp("ms", "UTC")
+_US, _US_UTC = pa.timestamp("us"), pa.timestamp("us", "UTC")
+_FLAT = tuple(kind for kind in SAMPLES if not pa.types.is_nested(kind))
+"""What is nested becomes JSON, in each database's own spelling; that has tests of its own."""
+_SQL_MODES = {
+    "append": {"load_mode": "insert"},
+    "replace": {"load_mode": "replace"},
+    "upsert": {"load_mode": "upsert", "key_column": "id"},
+    "update": {"load_mode": "update", "key_column": "id"},
+}
+
+
+class TestJdbcSqlite(ConnectorConformance):
+    @pytest.fixture
+    def harness(self, tmp_path: Path) -> Harness:
+        database = {"connection_string": f"jdbc:sqlite:{tmp_path / 'rows.db'}"}
+        as_read = {
+            pa.int16(): pa.int64(),
+            pa.int32(): pa.int64(),
+            pa.decimal128(20, 4): pa.string(),
+            pa.timestamp("ms"): _US,
+            _MS_UTC: _US_UTC,
+        }
+        return Harness(
+            JdbcExtractor,
+            JdbcLoader,
+            target=lambda name: {**database, "table_name": name, "create_table": True},
+            source=lambda name, _: {**database, "table_name": name},
+            types={kind: as_read.get(kind, kind) for kind in _FLAT},
+            modes=_SQL_MODES,
+            missing_source={**database, "table_name": "missing"},
+            missing_target={**database, "table_name": "missing"},
+            drivers=("sqlite3",),
+            waivers={
+                "keeps_nan_and_infinity": "SQLite turns NaN into NULL",
+                "keeps_minus_zero": "SQLite turns -0.0 into 0.0",
+                "says_that_nobody_answers": "a file has no server",
+                "shows_no_secret": "a file has no password",
+            },
+        )
+
+
+class TestJdbcPostgresql(ConnectorConformance):
+    @pytest.fixture
+    def harness(self, postgres: PostgresDatabase) -> Harness:
+        database = {"connection_string": f"jdbc:{postgres.url}"}
+        as_read = {pa.timestamp("ms"): _US, _MS_UTC: _US_UTC}
+        nowhere = {"connection_string": f"jdbc:postgresql://ann:{SECRET}@127.0.0.1:1/rows", "table_name": "missing"}
+        return Harness(
+            JdbcExtractor,
+            JdbcLoader,
+            target=lambda name: {**database, "table_name": name, "create_table": True},
+            source=lambda name, _: {**database, "table_name": name},
+            types={kind: as_read.get(kind, kind) for kind in _FLAT},
+            modes=_SQL_MODES,
+            missing_source={**database, "table_name": "missing"},
+            missing_target={**database, "table_name": "missing"},
+            unreachable_source=nowhere,
+            unreachable_target=nowhere,
+            drivers=("psycopg",),
+            waivers={"keeps_nul_in_text": "PostgreSQL's text takes any character but U+0000"},
+        )
 
 
 class TestMongodb(ConnectorConformance):
@@ -27,13 +94,12 @@ class TestMongodb(ConnectorConformance):
             pa.time64("us"): pa.string(),
             pa.timestamp("ms"): _MS_UTC,
         }
-        too_fine = (pa.timestamp("us"), pa.timestamp("us", "UTC"))
         return Harness(
             MongoExtractor,
             MongoLoader,
             target=lambda name: {**place, "collection": name},
             source=lambda name, schema: {**place, "collection": name, "projection": {"_id": 0}},
-            types={kind: as_read.get(kind, kind) for kind in SAMPLES if kind not in too_fine},
+            types={kind: as_read.get(kind, kind) for kind in SAMPLES if kind not in (_US, _US_UTC)},
             modes={
                 "append": {"mode": "insert"},
                 "replace": {"mode": "replace"},
@@ -50,3 +116,17 @@ class TestMongodb(ConnectorConformance):
                 "says_that_the_target_is_missing": "MongoDB makes a database and a collection when it is first written",
             },
         )
+
+
+HARNESSES = {
+    "csv": (files.TestCsv,),
+    "memory": (files.TestMemory,),
+    "jdbc": (TestJdbcSqlite, TestJdbcPostgresql),
+    "mongodb": (TestMongodb,),
+}
+WITHOUT = {"console": "it only prints: there is nothing to read back"}
+
+
+def test_every_connector_of_the_catalogue_has_a_harness() -> None:
+    assert set(HARNESSES) | set(WITHOUT) == set(EXTRACTORS) | set(LOADERS)
+    assert not set(WITHOUT) & set(EXTRACTORS), "what can be read back can be held against the suite"

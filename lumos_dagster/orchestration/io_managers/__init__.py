@@ -5,6 +5,7 @@ from typing import ClassVar
 
 from lumos_dagster.connectors.csv import CsvExtractor, CsvLoader
 from lumos_dagster.connectors.jdbc import JdbcExtractor, JdbcLoader
+from lumos_dagster.connectors.jdbc.address import parse_address
 from lumos_dagster.connectors.memory import MemoryExtractor, MemoryLoader
 from lumos_dagster.connectors.mongodb import MongoExtractor, MongoLoader
 from lumos_dagster.files import join
@@ -38,7 +39,10 @@ class CsvIOManager(ConnectorIOManager):
 
 
 class JdbcIOManager(ConnectorIOManager):
-    """Each output is a table named by the last part of the asset's key; the part before it is the schema, if any."""
+    """Each output is a table named by the last part of the asset's key; the part before it, if any, is the schema.
+
+    A database in a file has no schemas: there the table's name is the whole key, joined by `_`.
+    """
 
     connection_string: str
     """A JDBC URL or SQLAlchemy URL; use dg.EnvVar for one with a password."""
@@ -47,11 +51,17 @@ class JdbcIOManager(ConnectorIOManager):
 
     def place(self, name: tuple[str, ...]) -> Mapping[str, Raw]:
         """The table."""
-        return {"connection_string": self.connection_string, "table_name": ".".join(name[-2:])}
+        in_a_file = parse_address(self.connection_string).database.in_a_file
+        table = _quoted("_".join(name)) if in_a_file else ".".join(_quoted(part) for part in name[-2:])
+        return {"connection_string": self.connection_string, "table_name": table}
 
     def loader_options(self) -> Mapping[str, Raw]:
         """The table is made anew from the rows."""
         return {"load_mode": "replace", "create_table": True}
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
 
 
 class MemoryIOManager(ConnectorIOManager):

@@ -67,10 +67,11 @@ class ConnectorIOManager(dg.ConfigurableIOManager):
     def load_input(self, context: dg.InputContext) -> Rows:
         """The rows as a Relation (nothing is read yet), a pyarrow.Table or a pandas.DataFrame."""
         upstream = context.upstream_output
-        options = {**self.place(_name(upstream or context)), **self.extractor_options()}
+        stored_by = context if context.has_asset_key or upstream is None else upstream
+        options = {**self.place(_name(stored_by)), **self.extractor_options()}
         metadata = upstream.definition_metadata if upstream else context.definition_metadata
         options |= _from_metadata(self.extractor, metadata)
-        run = _run(context.instance, upstream.run_id if upstream and not upstream.has_asset_key else "")
+        run = _run(context.instance, stored_by.run_id if isinstance(stored_by, dg.OutputContext) else "")
         relation = Relation(Extraction(Deferred(context.name, self.extractor, options, run)))
         wanted = context.dagster_type.typing_type
         if wanted is pd.DataFrame:

@@ -112,7 +112,9 @@ class AddField(Operation):
         formula = scalar(self.expression, columns, "expression")
         columns.put(self.field, formula.type)
         check = self.check(formula.reads, lambda _: f"{self.expression} gives no value") if formula.reads else None
-        return lambda rows: rows.put_checked(self.field, formula.run(rows), check) if check else rows.put(self.field, formula.run(rows))
+        return lambda rows: (
+            rows.put_checked(self.field, formula.run(rows), check) if check else rows.put(self.field, formula.run(rows))
+        )
 
 
 def _nothing(_: Rows) -> None:

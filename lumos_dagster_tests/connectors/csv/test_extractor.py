@@ -304,12 +304,16 @@ def test_the_public_csv_spectrum(tmp_path: Path, book: Book, path: Path | None) 
     if path.stem.endswith("_crlf"):  # stored with LF, see the README of the suites
         data = data.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
     expected = json.loads(path.parent.with_name("json").joinpath(f"{path.stem}.json").read_text())
-    if path.stem == "location_coordinates":  # faulty at its source: its header names a column less than it has
-        pytest.xfail("the file and its expected rows do not belong together")
     (tmp_path / path.name).write_bytes(data)
+    if path.stem == "location_coordinates":  # faulty at its source: quotes within unquoted fields
+        with pytest.raises(DataError, match=r"location_coordinates\.csv, line 2"):
+            read(book, tmp_path / path.name)
+        return
 
     found = read(book, tmp_path / path.name).to_pylist()
 
     if path.stem == "newlines_crlf":
-        expected = [{key: value.replace("\r\n", "\n").replace("\n", "\r\n") for key, value in row.items()} for row in expected]
+        expected = [
+            {key: value.replace("\r\n", "\n").replace("\n", "\r\n") for key, value in row.items()} for row in expected
+        ]
     assert [{key: value or "" for key, value in row.items()} for row in found] == expected

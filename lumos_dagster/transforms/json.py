@@ -1,0 +1,34 @@
+"""The `json` transformer (also `default` and `basic`): an ordered list of operations."""
+
+from typing import Annotated, Any
+
+import pyarrow as pa
+from pydantic import AliasChoices, BeforeValidator, Field
+
+from lumos_dagster.interface import Task, Transformer
+from lumos_dagster.transforms.operation import Operation, bind_all, run_all
+from lumos_dagster.transforms.operations import OneOperation
+
+
+def _some(operations: Any) -> Any:
+    if isinstance(operations, list | tuple) and not operations:
+        raise ValueError("must list at least one operation")
+    return operations
+
+
+class Json(Transformer):
+    """Changes rows by a list of operations, each on what the one before it gives, in one pass."""
+
+    transforms: Annotated[tuple[Annotated[Operation, OneOperation()], ...], BeforeValidator(_some)] = Field(
+        validation_alias=AliasChoices("transforms", "operations")
+    )
+    """The operations, in order; each names itself by `operation:` or `type:`."""
+
+    def bind(self, schema: pa.Schema) -> pa.Schema:
+        """The columns after the last operation; ConfigError naming the operation that does not fit."""
+        return bind_all(self.transforms, schema, "transforms")[0]
+
+    def apply(self, rows: pa.RecordBatchReader, task: Task) -> pa.RecordBatchReader:
+        """The rows after the last operation."""
+        schema, steps = bind_all(self.transforms, rows.schema, "transforms")
+        return run_all(rows, schema, steps, task)

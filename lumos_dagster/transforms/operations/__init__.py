@@ -1,0 +1,93 @@
+"""The list of operations: a new one is its class in the file of its theme, and one line here."""
+
+from collections.abc import Mapping
+from functools import reduce
+from operator import or_
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Discriminator, GetCoreSchemaHandler, Tag
+from pydantic_core import CoreSchema, PydanticCustomError
+
+from lumos_dagster.problems import near
+from lumos_dagster.transforms.operation import NAME_KEYS, Operation
+from lumos_dagster.transforms.operations.arithmetic import (
+    Abs,
+    Add,
+    Calculate,
+    Ceil,
+    Divide,
+    Floor,
+    Modulo,
+    Multiply,
+    Round,
+    Subtract,
+)
+from lumos_dagster.transforms.operations.columns import AddField, RemoveField, RenameField, SelectFields
+from lumos_dagster.transforms.operations.conversion import ConvertField
+from lumos_dagster.transforms.operations.dates import FormatDate
+from lumos_dagster.transforms.operations.filtering import FilterField
+from lumos_dagster.transforms.operations.formatting import FormatField
+from lumos_dagster.transforms.operations.nulls import FillNull, NullIf
+from lumos_dagster.transforms.operations.text import (
+    Capitalize,
+    LeftTrim,
+    Lowercase,
+    MergeFields,
+    Replace,
+    RightTrim,
+    SplitField,
+    Title,
+    Trim,
+    Uppercase,
+)
+
+OPERATIONS: tuple[type[Operation], ...] = (
+    RenameField, RemoveField, SelectFields, AddField,
+    ConvertField, FormatDate, FormatField, FilterField,
+    Uppercase, Lowercase, Capitalize, Title, Trim, LeftTrim, RightTrim, Replace, MergeFields, SplitField,
+    Add, Subtract, Multiply, Divide, Modulo, Calculate, Round, Ceil, Floor, Abs,
+    FillNull, NullIf,
+)  # fmt: skip
+
+
+def class_named(name: str, options: Mapping[str, Any]) -> type[Operation] | None:
+    """The operation of that name; of two (`add`), arithmetic is meant where an `operand` stands beside it."""
+    found = [operation for operation in OPERATIONS if name in operation.names]
+    if len(found) > 1:
+        found = [operation for operation in found if ("operand" in options) == ("operand" in operation.model_fields)]
+    return found[0] if found else None
+
+
+def _tag(options: Any) -> str:
+    """Which member of the union it is; names that nobody knows have been refused before."""
+    if isinstance(options, Operation):
+        return type(options).__name__
+    key = next(key for key in NAME_KEYS if key in options)
+    found = class_named(options[key], options)
+    return found.__name__ if found else ""
+
+
+def _known(options: Any) -> Any:
+    """Refuse what does not name an operation, in words that help."""
+    if isinstance(options, Operation):
+        return options
+    if not isinstance(options, Mapping):
+        raise PydanticCustomError("lumos", "must be a mapping that names an operation")
+    name = next((options[key] for key in NAME_KEYS if key in options), None)
+    allowed = [operation.names[0] for operation in OPERATIONS]
+    if name is None:
+        raise PydanticCustomError("lumos", "the required key operation (or type) is missing", {"allowed": allowed})
+    if not isinstance(name, str) or class_named(name, options) is None:
+        spellings = [name for operation in OPERATIONS for name in operation.names]
+        context = {"found": name, "allowed": allowed, "hint": near(str(name), spellings)}
+        raise PydanticCustomError("lumos", "not an operation", context)
+    return options
+
+
+class OneOperation:
+    """Marks a field as one of OPERATIONS, told apart by the name that it gives itself."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """The discriminated union."""
+        members = reduce(or_, (Annotated[operation, Tag(operation.__name__)] for operation in OPERATIONS))
+        return handler.generate_schema(Annotated[members, Discriminator(_tag), BeforeValidator(_known)])

@@ -1,0 +1,111 @@
+"""Operations on dates and times."""
+
+from collections.abc import Callable
+from typing import Annotated, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import pyarrow as pa
+from pyarrow import types
+from pydantic import AfterValidator, model_validator
+
+from lumos_dagster.conversion import as_text, is_text
+from lumos_dagster.conversion.frames import Array
+from lumos_dagster.errors import ConfigError, Problem
+from lumos_dagster.transforms.columns import Columns, wrong_type
+from lumos_dagster.transforms.moments import (
+    ISO,
+    UNIX_TOKENS,
+    Moments,
+    in_zone,
+    moments_of,
+    parse_format,
+    pattern,
+    read,
+    write,
+)
+from lumos_dagster.transforms.operation import Operation
+from lumos_dagster.transforms.rows import Rows, Step, to_polars
+
+
+def _format(text: str) -> str:
+    parse_format(text)
+    return text
+
+
+def _format_to_read(text: str) -> str:
+    pattern(parse_format(text))
+    return text
+
+
+def _zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ValueError(f"{name!r} is not a time zone such as Asia/Shanghai or UTC") from error
+    return name
+
+
+DateFormat = Annotated[str, AfterValidator(_format)]
+"""A format to write: moment's tokens (YYYY-MM-DD HH:mm), or strftime's (%Y-%m-%d)."""
+ReadFormat = Annotated[str, AfterValidator(_format_to_read)]
+"""A format to read."""
+Zone = Annotated[str, AfterValidator(_zone)]
+"""An IANA time zone."""
+
+
+class FormatDate(Operation):
+    """Writes a date in another form; the result is text. An impossible date is a bad value."""
+
+    names = ("format_date",)
+
+    field: str
+    """A date or timestamp, or text that spells one."""
+    from_format: ReadFormat | None = None
+    """How the text spells it, by moment's tokens or strftime's; without it, ISO 8601."""
+    to_format: DateFormat | None = None
+    """How it is to be written."""
+    format: DateFormat | None = None
+    """The same as `to_format`."""
+    timezone: Zone | None = None
+    """Whose clock is written; a time that tells no zone of its own is meant there already."""
+
+    @model_validator(mode="after")
+    def _one_target(self) -> Self:
+        if (self.to_format is None) == (self.format is None):
+            raise ValueError("needs to_format, or format")
+        return self
+
+    def bind(self, columns: Columns) -> Step:
+        """The field must be text, a date or a timestamp, or a number where from_format is X or x."""
+        kind = columns.type_of(self.field)
+        reader = date_reader(self.field, kind, self.from_format)
+        target = parse_format(str(self.to_format or self.format))
+        if (
+            self.from_format
+            and is_text(kind)
+            and target.needs_the_date
+            and not parse_format(self.from_format).tells_the_date
+        ):
+            raise ConfigError(Problem("from_format has no year, so that the day is not known", path="from_format"))
+        columns.put(self.field, kind if is_text(kind) else pa.string())
+        spelled = repr(self.from_format) if self.from_format else "ISO 8601"
+        check = self.check([self.field], lambda values: f"no such date, or not spelled as {spelled}")
+
+        def step(rows: Rows) -> None:
+            moments = reader(rows.arrow(self.field))
+            if self.timezone:
+                moments = in_zone(moments, self.timezone)
+            rows.put_checked(self.field, write(moments, target), check)
+
+        return step
+
+
+def date_reader(field: str, kind: pa.DataType, form: str | None) -> Callable[[Array], Moments]:
+    """What reads the moments out of a column of that type. Raises ConfigError where none can be in it."""
+    if types.is_date32(kind) or types.is_timestamp(kind):
+        return moments_of
+    unix = form is not None and parse_format(form).has(UNIX_TOKENS)
+    if not is_text(kind) and not (types.is_integer(kind) and unix):
+        raise wrong_type(field, kind, "text, a date or a timestamp")
+    expression = pattern(parse_format(form)) if form else ISO
+    return lambda column: read(to_polars(as_text(column)), expression)

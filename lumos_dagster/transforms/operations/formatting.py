@@ -1,0 +1,92 @@
+"""Operations that write numbers for people to read."""
+
+from typing import Literal
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import types
+from pydantic import Field
+
+from lumos_dagster.conversion import convert, is_text
+from lumos_dagster.conversion.frames import Array
+from lumos_dagster.interface import StrictModel
+from lumos_dagster.transforms.columns import Columns, wrong_type
+from lumos_dagster.transforms.comparison import is_numeric
+from lumos_dagster.transforms.decimals import NUMBER, plain, wide
+from lumos_dagster.transforms.operation import Operation
+from lumos_dagster.transforms.operations.text import text_of
+from lumos_dagster.transforms.rows import Step, to_arrow
+
+_PLACES = {"currency": 2}
+_SUFFIX = {"percent": "%"}
+
+
+class FormatOptions(StrictModel):
+    """How a number is written."""
+
+    decimal_places: int | None = Field(None, ge=0, le=18)
+    """Digits behind the point, a half rounded away from zero; without it all that there are, and 2 for currency."""
+    prefix: str = ""
+    """What stands before the number, behind its minus."""
+    suffix: str | None = None
+    """What stands behind it; `%` for percent."""
+    thousands_separator: str = ""
+    """What stands between groups of three digits."""
+    decimal_separator: str = "."
+    """What stands before the fraction."""
+
+
+class FormatField(Operation):
+    """Writes a number as currency, number or percent (0.25 is 25%), or puts a prefix and suffix around any text."""
+
+    names = ("format_field",)
+
+    field: str
+    """A number, text that spells one, or anything for `string`."""
+    formatter: Literal["currency", "number", "percent", "string"]
+    """currency, number, percent or string."""
+    options: FormatOptions = FormatOptions()
+    """decimal_places, prefix, suffix, thousands_separator, decimal_separator."""
+
+    def bind(self, columns: Columns) -> Step:
+        """The field must be a number or text, but for the formatter `string`."""
+        kind = columns.type_of(self.field)
+        options, suffix = self.options, self.options.suffix or ""
+        columns.put(self.field, kind if is_text(kind) else pa.string())
+        if self.formatter == "string":
+            return lambda rows: rows.put(self.field, options.prefix + text_of(rows, self.field) + suffix)
+        if not is_text(kind) and not is_numeric(kind):
+            raise wrong_type(self.field, kind, "a number")
+        check = self.check(
+            [self.field], lambda _: "is not a number of at most 19 digits before the point and 18 behind it"
+        )
+        return lambda rows: rows.put_checked(self.field, self._written(rows.series(self.field), kind), check)
+
+    def _written(self, values: pl.Series, kind: pa.DataType) -> pl.Series:
+        options = self.options
+        places = _PLACES.get(self.formatter) if options.decimal_places is None else options.decimal_places
+        percent = self.formatter == "percent"
+        kept = places if places is None or not percent else places + 2
+        numbers = _exact(values, kept) if types.is_floating(kind) else wide(values, kind)
+        if percent:
+            numbers = pc.multiply(numbers, pa.scalar(100, pa.decimal256(3, 0)))
+        suffix = _SUFFIX.get(self.formatter, "") if options.suffix is None else options.suffix
+        text = pl.col("text")
+        parts = text.str.extract_groups(r"^(?<minus>-?)(?<whole>[0-9]+)(?:\.(?<fraction>[0-9]+))?$").struct
+        whole = parts.field("whole").str.reverse().str.replace_all("([0-9]{3})", "${1},").str.strip_chars_end(",")
+        grouped = whole.str.reverse().str.replace_all(",", options.thousands_separator, literal=True)
+        fraction = pl.lit(options.decimal_separator) + parts.field("fraction")
+        written = pl.concat_str(
+            parts.field("minus"), pl.lit(options.prefix), grouped, fraction.fill_null(""), pl.lit(suffix)
+        )
+        return plain(numbers, places).to_frame("text").select(written).to_series()
+
+
+def _exact(values: pl.Series, places: int | None) -> Array:
+    """A float as the decimal that is written like it; one with more digits than that is rounded to `places` first."""
+    exact = convert(to_arrow(values), NUMBER).values
+    if places is None or exact.null_count == values.null_count():
+        return exact.cast(pa.decimal256(NUMBER.precision, NUMBER.scale))
+    near = convert(to_arrow(values.round(min(places, 15), mode="half_away_from_zero")), NUMBER).values
+    return pc.coalesce(exact, near).cast(pa.decimal256(NUMBER.precision, NUMBER.scale))
