@@ -111,7 +111,7 @@ def check_pattern(pattern: str) -> None:
         raise ValueError(f"{pattern!r} is not a regular expression: {reason.removeprefix('error: ')}") from error
 
 
-def tester(kind: pa.DataType, operator: str, value: Any = None, path: str = "value") -> Test:
+def tester(kind: pa.DataType, operator: str, value: Any, path: str) -> Test:
     """What tells for each value of a column of type `kind` whether it matches. Raises ConfigError at `path`."""
     if operator in _TEXT or operator in ("is_empty", "is_not_empty"):
         if not is_text(kind):
@@ -157,19 +157,19 @@ def _ordered(kind: Kind, operator: str, value: Any, path: str) -> Test:
         if isinstance(value, str) and re.match(_NUMBER, value):
             exact = Decimal(value)
         if exact is None:
-            raise ConfigError(Problem(f"{value!r} is not a number, but the column is {kind}", path=path))
+            raise ConfigError(Problem(f"the value is not a number, but the column is {kind}", path=path))
         return _with_float(kind, operator, exact) if types.is_floating(kind) else _with_integer(kind, operator, exact)
     if any(is_one(kind) for is_one in (types.is_boolean, types.is_date32, types.is_time, types.is_timestamp)):
         there = pa.timestamp("us", kind.tz) if types.is_timestamp(kind) else kind
         same = constant_as(value, there, path)
         return lambda values: compare(values, same)
-    raise ConfigError(Problem(f"a column of type {kind} cannot be compared with {value!r}", path=path))
+    raise ConfigError(Problem(f"a column of type {kind} cannot be compared with a value", path=path))
 
 
 def _typed(value: Any, path: str) -> Array:
     """A constant that text is read like: a boolean, a date or a timestamp."""
     if not isinstance(value, bool | date):
-        raise ConfigError(Problem(f"{value!r} is nothing that text can be compared with", path=path))
+        raise ConfigError(Problem("the value is nothing that text can be compared with", path=path))
     return constant(value)
 
 

@@ -34,7 +34,7 @@ def constant_as(value: Any, kind: pa.DataType, path: str) -> pl.Series:
     except (ValueError, DataError):
         found = None
     if found is None or found.values[0].as_py() is None:
-        raise ConfigError(Problem(f"{value!r} is not {article(kind)}, which the column is", path=path))
+        raise ConfigError(Problem(f"the value is not {article(kind)}, which the column is", path=path))
     return to_polars(found.values)
 
 

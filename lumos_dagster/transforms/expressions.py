@@ -88,7 +88,7 @@ def condition(text: str, columns: Columns, key: str) -> Formula:
     """A condition over the row: true, false, or null where it cannot be told. Raises ConfigError."""
     formula = scalar(text, columns, key)
     if not pa.types.is_boolean(formula.type):
-        raise ConfigError(Problem(f"{text!r} is no condition: it gives {formula.type}", path=key))
+        raise ConfigError(Problem(f"this is no condition: it gives {formula.type}", path=key))
     return formula
 
 
@@ -172,7 +172,7 @@ class _Compiler:
             error = self.columns.missing(node.this.name, self.key).problems[0]
             hint = error.hint or f"Text stands in single quotes: '{node.this.name}'."
             raise ConfigError(
-                Problem(f"{_at(self.text, _start(node))}: {error.message}", self.key, allowed=error.allowed, hint=hint)
+                Problem(f"{_place(node)}: {error.message}", self.key, allowed=error.allowed, hint=hint)
             )
         return column(node.this.name, self.columns, self.key)
 
@@ -181,7 +181,7 @@ class _Compiler:
         one, other = self.part(left), self.operand(right)
         if isinstance(one, _Constant):
             if isinstance(other, _Constant):
-                raise ValueError(f"{_at(self.text, _start(left))}: compares two constants")  # noqa: TRY004
+                raise ValueError(f"{_place(left)}: compares two constants")  # noqa: TRY004
             one, other, operator = other, one, _FLIPPED.get(operator, operator)
         if isinstance(other, Formula):
             first, second, pair = one, other, pair_tester(one.type, other.type, operator)
@@ -221,7 +221,7 @@ class _Compiler:
         """A constant, which must not be null."""
         part = self.operand(node)
         if isinstance(part, Formula) or part.value is None:
-            raise ValueError(f"{_at(self.text, _start(node))}: a constant is needed here")
+            raise ValueError(f"{_place(node)}: a constant is needed here")
         return part.value
 
     def number(self, node: Node) -> Formula | Decimal:
@@ -230,14 +230,14 @@ class _Compiler:
         if isinstance(part, Formula):
             return part
         if isinstance(part.value, bool) or not isinstance(part.value, int | Decimal):
-            raise ValueError(f"{_at(self.text, _start(node))}: {part.value!r} is not a number")  # noqa: TRY004
+            raise ValueError(f"{_place(node)}: a number is needed here")  # noqa: TRY004
         return Decimal(part.value)
 
     def truth(self, node: Node) -> Formula:
         """An operand of and, or, not."""
         inner = self.formula(node)
         if not pa.types.is_boolean(inner.type):
-            raise ValueError(f"{_at(self.text, _start(node))}: {node.sql()} is no condition: it is {inner.type}")
+            raise ValueError(f"{_place(node)}: {node.sql()} is no condition: it is {inner.type}")
         return inner
 
     def as_text(self, node: Node) -> Formula:
@@ -258,6 +258,11 @@ def _value(node: Node) -> Any:
 def _start(node: Node) -> int:
     """Where the first name in the node begins; nothing else has a place in sqlglot's tree."""
     return min((name.meta["start"] for name in node.find_all(exp.Identifier) if "start" in name.meta), default=0)
+
+
+def _place(node: Node) -> str:
+    """Where in the text; the text itself may hold a value that must not be shown."""
+    return f"at character {_start(node) + 1}"
 
 
 def _at(text: str, start: int) -> str:

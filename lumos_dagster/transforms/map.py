@@ -101,4 +101,4 @@ class Map(Transformer):
 
 
 def _reason(transform: str | None, _: Sequence[Any]) -> str:
-    return f"{transform} gives no value"
+    return f"{transform} gives no value for it" if transform else "no value"

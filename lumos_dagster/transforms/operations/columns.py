@@ -111,7 +111,7 @@ class AddField(Operation):
             return lambda rows: rows.put(self.field, one.new_from_index(0, rows.height))
         formula = scalar(self.expression, columns, "expression")
         columns.put(self.field, formula.type)
-        check = self.check(formula.reads, lambda _: f"{self.expression} gives no value") if formula.reads else None
+        check = self.check(formula.reads, lambda _: "the expression gives no value for this row") if formula.reads else None
         return lambda rows: (
             rows.put_checked(self.field, formula.run(rows), check) if check else rows.put(self.field, formula.run(rows))
         )

@@ -1,0 +1,71 @@
+"""Runs a transformer as a run would: options through the parser, rows through the accounts."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from lumos_dagster.accounting import Book, Count
+from lumos_dagster.interface import Deferred, OnError, Transformation, Transformer
+from lumos_dagster.relation import Relation
+from lumos_dagster.transforms import Json
+from lumos_dagster.values import RunContext
+
+NOW = datetime(2026, 3, 4, 5, 6, 7, 89, UTC)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came out, the counts, and the rejects that were kept."""
+
+    table: pa.Table
+    count: Count
+    rejects: list[dict[str, Any]]
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        return self.table.to_pylist()
+
+    def column(self, name: str) -> list[Any]:
+        return self.table.column(name).to_pylist()
+
+
+def transform(
+    component: type[Transformer],
+    options: Mapping[str, Any],
+    table: pa.Table,
+    *,
+    on_error: OnError = "fail",
+    max_rejects: str = "100",
+    batch: int = 1000,
+    storage: Path = Path("memory://transforms"),
+) -> Result:
+    """The table through the transformer, `batch` rows at a time; the rows must balance."""
+    run = RunContext("job", "run-1", "run-1", NOW, str(storage))
+    book = Book(run)
+    slices = [table.slice(start, batch) for start in range(0, table.num_rows, batch)] or [table]
+    batches = [piece for part in slices for piece in part.combine_chunks().to_batches()]
+    relation = Relation.of(pa.Table.from_batches(batches, table.schema))
+    step = Transformation(Deferred("clean", component, options, run, on_error, max_rejects))
+    with relation.pipe(step).open(book) as rows:
+        found = rows.read_all()
+    book.check()
+    kept = storage / "rejects" / "run-1" / "clean.0.jsonl"
+    rejects = [json.loads(line) for line in kept.read_text().splitlines()] if kept.is_file() else []
+    return Result(found, book.tasks["clean"].count, rejects)
+
+
+def operate(operations: Mapping[str, Any] | Sequence[Mapping[str, Any]], table: pa.Table, **how: Any) -> Result:
+    """As `transform`, by one or more operations."""
+    listed = [operations] if isinstance(operations, Mapping) else list(operations)
+    return transform(Json, {"transforms": listed}, table, **how)
+
+
+def one(operation: Mapping[str, Any], values: Sequence[Any], kind: pa.DataType | None = None, **how: Any) -> list[Any]:
+    """What becomes of the values of a column `x`."""
+    table = pa.table({"x": pa.array(values, kind or pa.string())})
+    return operate({"field": "x", **operation}, table, **how).column("x")
