@@ -72,6 +72,10 @@ class BadRow:
         return f"row {self.number}: {operation}{field}value {_short(self.value)}: {self.reason}"
 
 
+def nobody(batch: pa.RecordBatch) -> None:
+    """What `Task.accept` is where nobody takes the rows on, so that a loader need not keep them for it."""
+
+
 class Task:
     """What a component is given when it runs: the run, its counts, and what to do with bad rows.
 
@@ -86,7 +90,7 @@ class Task:
         self.log = book.log
         self.count = Count()
         self.on_error: OnError = on_error
-        self.accept: Callable[[pa.RecordBatch], None] = lambda _: None
+        self.accept: Callable[[pa.RecordBatch], None] = nobody
         self._max_rejects = max_rejects
         self._rejects: list[Any] = []
         self._reject_url = join(book.run.storage, "rejects", book.run.run_id, f"{op}.{book.attempt}.jsonl")

@@ -64,8 +64,10 @@ def open_atomic(url: str, mode: int = 0o666) -> Iterator[BufferedIOBase]:
         with alone.transaction, alone.open(path, "wb") as stream:
             yield stream
         return
-    target = Path(path)
+    target = Path(path).resolve()  # a link stays a link
     target.parent.mkdir(parents=True, exist_ok=True)
+    if target.exists():
+        mode &= target.stat().st_mode  # who could not read the old file cannot read the new one
     beside = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.tmp")
     try:
         descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)

@@ -14,6 +14,7 @@ import pyarrow as pa
 from pydantic import (
     AliasChoices,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     ModelWrapValidatorHandler,
     SecretStr,
@@ -31,11 +32,20 @@ from lumos_dagster.values import Raw, RunContext, resolve
 
 __all__ = [
     "BadRow", "Component", "ConnectionString", "Extractor", "LoadResult", "Loader", "OnError",
-    "Relation", "SecretStr", "StrictModel", "Task", "Transformer",
+    "Relation", "SecretStr", "StrictModel", "Task", "Texts", "Transformer",
 ]  # fmt: skip
 
 ConnectionString = Annotated[SecretStr, WithJsonSchema({"type": "string", "format": "lumos-connection"})]
 """Where a server is. It may hold a password, so it is never shown; one without a password may be."""
+
+
+
+def _listed(value: object) -> object:
+    return (value,) if isinstance(value, str) else value
+
+
+Texts = Annotated[tuple[str, ...], BeforeValidator(_listed, json_schema_input_type=str | list[str])]
+"""One text or a list of them."""
 
 BATCH_ROWS = 65_536
 """Rows to a batch where nothing else decides it."""
@@ -192,7 +202,7 @@ class Deferred(Generic[C]):
         try:
             return self.component.model_validate(options)
         except ValidationError as error:
-            raise ConfigError(problems_of(error, self.options, path)) from None
+            raise ConfigError(problems_of(error, self.options, path, resolved=True)) from None
 
     def task(self, book: Book) -> AbstractContextManager[Task]:
         """This component's stage in the accounts."""

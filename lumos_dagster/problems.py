@@ -26,14 +26,17 @@ _MUST_BE = {
     "model_type": "a mapping",
     "model_attributes_type": "a mapping",
 }
+_MAY_QUOTE = ("value_error", "lumos", "secret_value")
+"""Findings in a component's own words, which may quote the value."""
 
 
-def problems_of(error: ValidationError, raw: Raw, path: str = "") -> list[Problem]:
+def problems_of(error: ValidationError, raw: Raw, path: str = "", resolved: bool = False) -> list[Problem]:
     """One Problem per finding; `raw` is the value as written, `path` where it stands in the file.
 
-    A finding about a value that holds a placeholder is left out: its value is not known yet.
+    A finding about a value that holds a placeholder is left out, since its value is not known yet; where it is
+    `resolved`, the finding is told without the value.
     """
-    findings = (_problem(detail, raw, path) for detail in error.errors(include_url=False))
+    findings = (_problem(detail, raw, path, resolved) for detail in error.errors(include_url=False))
     return list(dict.fromkeys(problem for problem in findings if problem))
 
 
@@ -67,11 +70,15 @@ def with_known_keys(error: ValidationError, known: Iterable[str], secret: Iterab
     return ValidationError.from_exception_data(error.title, lines)
 
 
-def _problem(detail: ErrorDetails, raw: Raw, path: str) -> Problem | None:
+def _problem(detail: ErrorDetails, raw: Raw, path: str, resolved: bool) -> Problem | None:
     keys, value, complete = _walk(detail["loc"], raw)
-    if isinstance(value, str) and complete and has_placeholder(value):
-        return None
     where = ".".join(str(part) for part in (path, *keys) if part != "")
+    is_about_the_key = detail["type"] in ("unknown_key", "extra_forbidden")
+    if isinstance(value, str) and complete and has_placeholder(value) and not is_about_the_key:
+        if not resolved:
+            return None
+        if detail["type"] in _MAY_QUOTE:
+            return Problem("the value that this has in the run is not accepted", path=where, found=_shown(value))
     context = detail.get("ctx", {})
     last = str(detail["loc"][-1]) if detail["loc"] else ""
     match detail["type"]:

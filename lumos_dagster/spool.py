@@ -26,7 +26,7 @@ class Spool:
     @contextmanager
     def open(self, book: Book) -> Iterator[pa.RecordBatchReader]:
         """A reader over the file; DataError when it does not hold the rows that were written."""
-        with open_input(self.url) as stream, pa.ipc.open_stream(pa.PythonFile(stream)) as reader:
+        with open_input(self.url) as stream, pa.ipc.open_stream(pa.PythonFile(stream, mode="r")) as reader:
             yield pa.RecordBatchReader.from_batches(reader.schema, self._counted(reader))
 
     def _counted(self, reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
@@ -64,7 +64,7 @@ class SpoolWriter:
 def spool_writer(url: str, schema: pa.Schema) -> Iterator[SpoolWriter]:
     """Write a spool file that appears only when the block ends without an error; readable by its owner only."""
     with open_atomic(url, mode=0o600) as stream:
-        with pa.ipc.new_stream(pa.PythonFile(stream), schema, options=_OPTIONS) as writer:
+        with pa.ipc.new_stream(pa.PythonFile(stream, mode="w"), schema, options=_OPTIONS) as writer:
             kept = SpoolWriter(url, writer)
             yield kept
         kept.bytes = stream.tell()

@@ -29,8 +29,8 @@ HOMES = {
     "plugins/": ("wasmtime",),
 }
 """The only place of each driver library."""
-EARLY = ("sqlalchemy",)
-"""What the catalogue may import: no driver, but what knows how databases quote."""
+EARLY = ("sqlalchemy", "sqlite3")
+"""What the catalogue may import: what knows how databases quote, and what is a part of Python."""
 MAY_CATCH_ALL: Mapping[str, str] = {
     "orchestration/failures.py": "it says of every error what becomes of the run",
     "orchestration/attempt.py": "it carries every error over to the thread that waits",

@@ -35,9 +35,8 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(folder: str) -> Non
     with open_atomic(url) as stream:
         stream.write(b"old")
 
-    with pytest.raises(KeyError), open_atomic(url) as stream:
-        stream.write(b"new")
-        raise KeyError
+    with pytest.raises(TypeError), open_atomic(url) as stream:
+        stream.writelines([b"new", None])  # type: ignore[list-item]
 
     file_system, path = filesystem(folder)
     assert content(url) == b"old"
@@ -59,6 +58,18 @@ def test_permissions_are_those_asked_for(tmp_path: Path) -> None:
         stream.write(b"x")
 
     assert (tmp_path / "secret").stat().st_mode & 0o777 == 0o600
+
+
+def test_overwriting_keeps_a_link_and_who_may_read(tmp_path: Path) -> None:
+    (tmp_path / "file").touch(mode=0o600)
+    (tmp_path / "link").symlink_to("file")
+
+    with open_atomic(str(tmp_path / "link")) as stream:
+        stream.write(b"x")
+
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "file").read_bytes() == b"x"
+    assert (tmp_path / "file").stat().st_mode & 0o777 == 0o600
 
 
 def test_a_folder_is_removed_with_all_in_it(folder: str) -> None:

@@ -1,5 +1,8 @@
 """Spooled rows come back all, or an error says that they do not."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
@@ -35,10 +38,19 @@ def test_no_rows_keep_their_columns(tmp_path: Path, book: Book) -> None:
     assert kept.to_table().schema == TABLE.schema
 
 
-def test_a_failed_spool_leaves_nothing(tmp_path: Path) -> None:
-    with pytest.raises(KeyError), spool_writer(str(tmp_path / "op.arrow"), TABLE.schema) as writer:
-        writer.write(TABLE.to_batches()[0])
-        raise KeyError
+def test_a_failed_spool_leaves_nothing(tmp_path: Path, book: Book) -> None:
+    def failing() -> Iterator[pa.RecordBatch]:
+        yield TABLE.to_batches()[0]
+        raise DataError("broken")
+
+    @dataclass(frozen=True)
+    class Broken:
+        @contextmanager
+        def open(self, book: Book) -> Iterator[pa.RecordBatchReader]:
+            yield pa.RecordBatchReader.from_batches(TABLE.schema, failing())
+
+    with pytest.raises(DataError, match="broken"):
+        spool(Relation(Broken()), str(tmp_path / "op.arrow"), book)
 
     assert list(tmp_path.iterdir()) == []
 

@@ -13,7 +13,7 @@ import dagster as dg
 from lumos_dagster.catalog import Catalog
 from lumos_dagster.config import load_job, override_job
 from lumos_dagster.config.model import Execution, JobFile
-from lumos_dagster.errors import ConfigError
+from lumos_dagster.errors import ConfigError, Problem
 from lumos_dagster.orchestration.events import Happening, follow, replay
 from lumos_dagster.orchestration.jobs import build_job, execution_config
 from lumos_dagster.orchestration.launch import RESUME
@@ -75,7 +75,9 @@ def run_file(order: Order, instance: dg.DagsterInstance, tell: Callable[[Happeni
         options = resume.options(instance)
         tags |= {RESUME: resume.run.run_id, "dagster/is_resume_retry": "true"}
     job = dg.build_reconstructable_job(
-        "lumos_dagster.orchestration.execute", "reconstruct_job", reconstructable_args=(str(order.file.resolve()),)
+        "lumos_dagster.orchestration.execute",
+        "reconstruct_job",
+        reconstructable_args=(str(order.file.resolve()), plan.job.digest),
     )
     ended = threading.Event()
     follower = threading.Thread(
@@ -107,9 +109,12 @@ def latest_report(job: str, instance: dg.DagsterInstance) -> Report:
     return report
 
 
-def reconstruct_job(path: str) -> dg.JobDefinition:
-    """The job of a file, built again in each process that runs a part of it."""
-    return build_job(load_job(Path(path), Catalog()))
+def reconstruct_job(path: str, digest: str) -> dg.JobDefinition:
+    """The job of a file, built again in each process that runs a part of it; `digest` is the text's at launch."""
+    job = load_job(Path(path), Catalog())
+    if job.digest != digest:
+        raise ConfigError(Problem("the job file was changed after this run was launched", file=path))
+    return build_job(job)
 
 
 def _checked_plan(order: Order, instance: dg.DagsterInstance) -> Plan:

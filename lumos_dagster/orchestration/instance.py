@@ -1,7 +1,6 @@
 """Which Dagster instance the `lumos` command records its runs in."""
 
 import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,14 +20,17 @@ def dagster_home() -> Path:
     return Path(user_data_dir("lumos")) / "dagster"
 
 
+_QUIET = "telemetry: {enabled: false}\nnux: {enabled: false}\n"
+
+
 @contextmanager
 def open_instance() -> Iterator[dg.DagsterInstance]:
     """The instance, its folder made where it is missing; child processes find the same one."""
     home = dagster_home()
     home.mkdir(parents=True, exist_ok=True)
     project = home.parent / "dagster.yaml"
-    if project.is_file() and not (home / "dagster.yaml").exists():
-        shutil.copyfile(project, home / "dagster.yaml")
+    if "DAGSTER_HOME" not in os.environ and not (home / "dagster.yaml").exists():
+        (home / "dagster.yaml").write_text(project.read_text() if project.is_file() else _QUIET)
     os.environ["DAGSTER_HOME"] = str(home)
     with dg.DagsterInstance.get() as instance:
         yield instance

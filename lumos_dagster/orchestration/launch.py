@@ -25,7 +25,7 @@ def read_launch(context: dg.OpExecutionContext, plan: Plan) -> Launch:
     Raises ConfigError with every mistake that the overrides make, or when the file was changed
     between launch and now in a way that would mix two versions of the job.
     """
-    _check_unchanged(context.run, plan)
+    _check_unchanged(context.instance, context.run, plan)
     if context.run.tags.get(PROCESS) != process_of_run():
         context.instance.add_run_tags(context.run_id, {PROCESS: process_of_run()})
     settings: LumosSettings = getattr(context.resources, LUMOS)
@@ -91,21 +91,16 @@ def op_digests(plan: Plan) -> dict[str, str]:
     return {node.name: node.entry.digest for node in plan.nodes.values()}
 
 
-def _check_unchanged(run: dg.DagsterRun, plan: Plan) -> None:
+def _check_unchanged(instance: dg.DagsterInstance, run: dg.DagsterRun, plan: Plan) -> None:
     """A run never mixes two versions of its file. A resume may, where the ops already done are the same."""
-    pinned = run.tags.get(DIGEST)
-    if pinned in (None, plan.job.digest):
-        return
     if not run.parent_run_id:
+        if run.tags.get(DIGEST) in (None, plan.job.digest):
+            return
         raise ConfigError(
             Problem("the job file was changed after this run was launched", file=plan.job.path, hint="Launch it again.")
         )
-    before = dict(pair.split("=", 1) for pair in run.tags.get(OP_DIGESTS, "").split() if "=" in pair)
-    to_run = {key.split("[")[0] for key in run.step_keys_to_execute or ()}
-    changed = [
-        name for name, digest in op_digests(plan).items() if name not in to_run and before.get(name, digest) != digest
-    ]
-    if changed and to_run:
+    now = op_digests(plan)
+    if changed := [name for name, then in _done_before(instance, run).items() if now.get(name, then) != then]:
         raise ConfigError(
             Problem(
                 f"the job file was changed in ops that this load has already done: {', '.join(changed)}",
@@ -113,3 +108,20 @@ def _check_unchanged(run: dg.DagsterRun, plan: Plan) -> None:
                 hint="Put them back to resume, or launch a new run.",
             )
         )
+
+
+def _done_before(instance: dg.DagsterInstance, run: dg.DagsterRun) -> dict[str, str]:
+    """The digests of the ops that a resume takes as done, as they were in the run that did them."""
+    done: dict[str, str] = {}
+    begun = set(run.step_keys_to_execute or ())
+    while begun and run.parent_run_id:
+        parent = instance.get_run_by_id(run.parent_run_id)
+        if parent is None:
+            break
+        run = parent
+        digests = dict(pair.split("=", 1) for pair in run.tags.get(OP_DIGESTS, "").split() if "=" in pair)
+        for step in set(run.step_keys_to_execute or ()) - begun:
+            begun.add(step)
+            if step in digests:
+                done[step] = digests[step]
+    return done

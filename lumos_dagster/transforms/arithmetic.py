@@ -29,13 +29,14 @@ Rounding = Literal["round", "ceil", "floor", "abs"]
 Operand: TypeAlias = Formula | Decimal
 
 _QUOTIENT_SCALE = 6
+_MOST_SCALE, _MOST_PRODUCT_SCALE = 18, 30
+"""The digits behind the point that a quotient, or another result, may have: Arrow's 76 are enough for these."""
 _LEAST, _MOST = -(2**63), 2**63 - 1
 _SIMPLE: Mapping[str, Callable[[Any, Any], Any]] = {"add": op.add, "subtract": op.sub, "multiply": op.mul}
 _DECIMAL: Mapping[str, Callable[[Array, Array], Array]] = {
     "add": pc.add,
     "subtract": pc.subtract,
     "multiply": pc.multiply,
-    "divide": divide,
     "modulo": modulo,
 }
 
@@ -57,21 +58,16 @@ def combine(sign: Sign, left: Operand, right: Operand) -> Formula:
     for part in (left, right):
         if isinstance(part, Decimal):
             wide_constant(part)
-    exactly = _DECIMAL[sign]
-    if any(is_text(kind) for kind in kinds):
-        places = NUMBER.scale if sign == "divide" else None
+    text = any(is_text(kind) for kind in kinds)
+    scale = 2 * NUMBER.scale if text and sign == "multiply" else _result_scale(sign, left, right)
 
-        def run(rows: Rows) -> pl.Series:
-            result = exactly(_wide(left, rows), _wide(right, rows))
-            return plain(result if places is None else narrow(result, places))
+    def exact(rows: Rows) -> Array:
+        one, other = _wide(left, rows), _wide(right, rows)
+        return rounded(divide(one, other, scale) if sign == "divide" else _DECIMAL[sign](one, other), scale)
 
-        return Formula(pa.string(), reads_of(*formulas), run)
-    scale = _result_scale(sign, left, right)
-    return Formula(
-        pa.decimal128(38, scale),
-        reads_of(*formulas),
-        lambda rows: to_polars(narrow(exactly(_wide(left, rows), _wide(right, rows)), scale)),
-    )
+    if text:
+        return Formula(pa.string(), reads_of(*formulas), lambda rows: plain(exact(rows)))
+    return Formula(pa.decimal128(38, scale), reads_of(*formulas), lambda rows: to_polars(narrow(exact(rows), scale)))
 
 
 def round_off(how: Rounding, value: Formula, places: int = 0) -> Formula:
@@ -123,16 +119,16 @@ def _scale(part: Operand) -> int:
     if isinstance(part, Decimal):
         return scale_of(part)
     kind: Kind = part.type
+    if is_text(kind):
+        return NUMBER.scale
     return kind.scale if types.is_decimal(kind) else 0
 
 
 def _result_scale(sign: Sign, left: Operand, right: Operand) -> int:
     scales = _scale(left), _scale(right)
-    if sign == "divide":
-        return max(*scales, _QUOTIENT_SCALE)
-    scale = sum(scales) if sign == "multiply" else max(scales)
-    if scale > 30:
-        raise ValueError(f"the product would have {scale} digits behind the point: round the fields first")
+    scale = sum(scales) if sign == "multiply" else max(*scales, _QUOTIENT_SCALE if sign == "divide" else 0)
+    if scale > (_MOST_SCALE if sign == "divide" else _MOST_PRODUCT_SCALE):
+        raise ValueError(f"the result would have {scale} digits behind the point: round the fields first")
     return scale
 
 

@@ -86,7 +86,9 @@ class Columns:
         """The error of a column that is not there."""
         names = list(self._fields)
         shown = (*names[:_SHOWN], f"and {len(names) - _SHOWN} more") if len(names) > _SHOWN else tuple(names)
-        return ConfigError(Problem(f"there is no column {name!r}", path=key, allowed=shown, hint=near(name, names)))
+        same = next((known for known in names if known.casefold() == name.casefold()), None)
+        hint = near(name, names) if same is None else f"Did you mean {same!r}?"
+        return ConfigError(Problem(f"there is no column {name!r}", path=key, allowed=shown, hint=hint))
 
 
 def wrong_type(name: str, kind: pa.DataType, wanted: str, key: str = "field") -> ConfigError:

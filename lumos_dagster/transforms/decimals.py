@@ -39,8 +39,13 @@ def wide_constant(value: Decimal) -> Array:
     return pa.scalar(value, pa.decimal256(precision, scale))
 
 
-def divide(left: Array, right: Array) -> Array:
-    """The quotient with more digits than anybody keeps, cut; null where the divisor is zero."""
+def divide(left: Array, right: Array, scale: int = 0) -> Array:
+    """The quotient with more than `scale` digits behind the point, cut; null where the divisor is zero."""
+    spare = left.type.scale + right.type.precision - right.type.scale  # the scale that Arrow gives a quotient, less 1
+    if spare < scale:
+        more = scale - spare
+        kind = pa.decimal256(left.type.precision + more, left.type.scale + more)
+        left = pa.scalar(left.as_py(), kind) if isinstance(left, pa.Scalar) else left.cast(kind)
     return pc.divide(left, pc.if_else(pc.equal(right, pa.scalar(Decimal(0), right.type)), None, right))
 
 
@@ -64,31 +69,34 @@ def narrow(values: Array, scale: int) -> Array:
     return _below(rounded(values, scale), 38 - scale).cast(pa.decimal128(38, scale))
 
 
-def plain(values: Array, places: int | None = None) -> pl.Series:
-    """The digits written out, never as 1E-7: without zeros at the end, or with exactly `places` behind the point."""
+def plain(values: Array) -> pl.Series:
+    """The digits written out, never as 1E-7, without zeros at the end."""
+    point = pl.when(pl.col("fraction") == "").then(pl.lit("")).otherwise(pl.lit("."))
+    return (
+        spelled(values).select(pl.concat_str(pl.col("minus"), pl.col("whole"), point, pl.col("fraction"))).to_series()
+    )
+
+
+def spelled(values: Array, places: int | None = None) -> pl.DataFrame:
+    """The digits as text in columns `minus`, `whole` and `fraction`, the last with exactly `places` digits if given."""
     scale = values.type.scale
     if places is not None:
         values = rounded(values, places)
     # The same bits read with no scale give all digits as a whole number, which Arrow writes without an exponent.
-    whole_numbers = pa.Array.from_buffers(
-        pa.decimal256(values.type.precision, 0), len(values), values.buffers(), offset=values.offset
-    )
-    digits = (
-        to_polars(whole_numbers.cast(pa.string()))
-        .to_frame("digits")
-        .select(
-            minus=pl.when(pl.col("digits").str.starts_with("-")).then(pl.lit("-")).otherwise(pl.lit("")),
-            number=pl.col("digits").str.strip_prefix("-").str.zfill(scale + 1),
-        )
+    bits = pa.decimal256(values.type.precision, 0)
+    whole_numbers = pa.Array.from_buffers(bits, len(values), values.buffers(), offset=values.offset)
+    digits = to_polars(whole_numbers.cast(pa.string())).to_frame("digits")
+    signed = pl.col("digits")
+    number = digits.select(
+        minus=pl.when(signed.str.starts_with("-")).then(pl.lit("-")).otherwise(pl.lit("")),
+        number=signed.str.strip_prefix("-").str.zfill(scale + 1),
     )
     fraction = pl.col("number").str.tail(scale)
     if places is None:
         fraction = fraction.str.strip_chars_end("0")
     else:
         fraction = fraction.str.head(places).str.pad_end(places, "0")
-    whole = pl.col("number").str.head(pl.col("number").str.len_chars().cast(pl.Int64) - scale)
-    point = pl.when(fraction == "").then(pl.lit("")).otherwise(pl.lit("."))
-    return digits.select(pl.concat_str(pl.col("minus"), whole, point, fraction)).to_series()
+    return number.select("minus", whole=pl.col("number").str.head(-scale) if scale else "number", fraction=fraction)
 
 
 def _below(values: Array, whole: int) -> Array:

@@ -71,8 +71,10 @@ def parse(text: str) -> Node:
         trees = sqlglot.parse(text, dialect="sqlite")  # its names may stand in "..", `..` and [..]
     except ParseError as error:
         first = error.errors[0]
-        start = first["col"] - len(first["highlight"] or "") + 1
-        raise ValueError(f"{_at(text, start)}: {first['description']}") from None
+        start = max(first["col"] - len(first["highlight"] or ""), 0)
+        missing = str(first["description"]).startswith("Required keyword")
+        reason = f"something is missing beside {first['highlight']}" if missing else first["description"]
+        raise ValueError(f"{_at(text, start)}: {reason}") from None
     except TokenError as error:
         raise ValueError(f"{text!r}: a quote is not closed") from error
     if len(trees) != 1 or trees[0] is None:
@@ -171,9 +173,7 @@ class _Compiler:
         if node.this.name not in self.columns:
             error = self.columns.missing(node.this.name, self.key).problems[0]
             hint = error.hint or f"Text stands in single quotes: '{node.this.name}'."
-            raise ConfigError(
-                Problem(f"{_place(node)}: {error.message}", self.key, allowed=error.allowed, hint=hint)
-            )
+            raise ConfigError(Problem(f"{_place(node)}: {error.message}", self.key, allowed=error.allowed, hint=hint))
         return column(node.this.name, self.columns, self.key)
 
     def compare(self, operator: str, left: Node, right: Node) -> Formula:
@@ -237,7 +237,7 @@ class _Compiler:
         """An operand of and, or, not."""
         inner = self.formula(node)
         if not pa.types.is_boolean(inner.type):
-            raise ValueError(f"{_place(node)}: {node.sql()} is no condition: it is {inner.type}")
+            raise ValueError(f"{_place(node)}: a condition is needed here, but this is {inner.type}")
         return inner
 
     def as_text(self, node: Node) -> Formula:

@@ -70,9 +70,13 @@ class Rows:
 
     def put(self, name: str, values: pl.Series) -> None:
         """Set the column."""
-        self._came.pop(name, None)
-        self._read.pop(name, None)
+        self._forget(name)
         self._made[name] = values
+
+    def put_constant(self, name: str, value: Array) -> None:
+        """Set the column to the one value of an array, whatever its type."""
+        self._forget(name)
+        self._came[name] = pa.repeat(value[0], self._batch.num_rows)
 
     def put_checked(self, name: str, values: pl.Series, check: Check) -> None:
         """Set the column; rows whose value turned out bad go the way that `on_error` says."""
@@ -97,8 +101,7 @@ class Rows:
     def rename(self, names: Mapping[str, str]) -> None:
         """Give columns other names, all at once; a column whose name is taken that way is gone."""
         for gone in set(names.values()) - set(names):
-            for columns in (self._came, self._read, self._made):
-                columns.pop(gone, None)
+            self._forget(gone)
         self._came = {names.get(name, name): values for name, values in self._came.items()}
         self._read = {names.get(name, name): values for name, values in self._read.items()}
         self._made = {names.get(name, name): values for name, values in self._made.items()}
@@ -107,6 +110,11 @@ class Rows:
         """The rows that are left, in exactly these columns and types."""
         columns = [self._column(field.name, field.type) for field in schema]
         return pa.RecordBatch.from_arrays(columns, schema=schema)
+
+    def _forget(self, name: str) -> None:
+        self._came.pop(name, None)
+        self._read.pop(name, None)
+        self._made.pop(name, None)
 
     def _column(self, name: str, kind: pa.DataType) -> Array:
         values = self.arrow(name)

@@ -120,7 +120,8 @@ def test_a_broken_file_is_refused_before_anything_runs(project: Path, lumos: Lum
     for job in ("numbers", "yaml_jobs/numbers.yaml"):
         result = lumos("run", job)
         assert result.exit_code == 2
-        assert "numbers.yaml:33:12" in result.stderr
+        line = JOB.splitlines().index("    load: [keep]") + 1
+        assert f"numbers.yaml:{line}:12" in result.stderr
         assert "Did you mean 'keep'?" in result.stderr
     assert not (project / "out.db").exists()
 

@@ -50,6 +50,21 @@ def test_replace_holds_exactly_the_last_rows(run: RunContext) -> None:
     assert fetch(run) == ids(5)
 
 
+def test_a_death_between_the_new_rows_and_the_removal_of_the_old_ones_doubles_nothing(
+    tmp_path: Path, run: RunContext
+) -> None:
+    keep(run, ids(1), "a")
+    keep(run, ids(2), "b", mode="append")
+    old = {file: file.read_bytes() for file in tmp_path.rglob("*.arrow")}
+
+    keep(run, ids(3), "c")
+    for file, data in old.items():
+        file.write_bytes(data)
+
+    assert len(list(tmp_path.rglob("*.arrow"))) == 3
+    assert fetch(run) == ids(3)
+
+
 def test_appended_rows_keep_their_order_and_are_there_once(run: RunContext) -> None:
     keep(run, ids(1), "a", mode="append")
     keep(run, ids(2), "b", mode="append")
@@ -119,7 +134,8 @@ def test_any_text_is_a_key(tmp_path: Path, run: RunContext, key: str) -> None:
     keep(run, ids(2), key=key + "x")
 
     assert fetch(run, key=key) == ids(1)
-    assert {path.name for path in tmp_path.iterdir()} == {"storage"}
+    places = [file.relative_to(tmp_path).parts for file in tmp_path.rglob("*") if file.is_file()]
+    assert {(place[:4], len(place)) for place in places} == {(("storage", "memory", "run", "run-1"), 6)}
 
 
 def test_storage_may_be_anywhere(run: RunContext) -> None:

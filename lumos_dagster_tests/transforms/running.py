@@ -42,10 +42,10 @@ def transform(
     on_error: OnError = "fail",
     max_rejects: str = "100",
     batch: int = 1000,
-    storage: Path = Path("memory://transforms"),
+    storage: Path | None = None,
 ) -> Result:
     """The table through the transformer, `batch` rows at a time; the rows must balance."""
-    run = RunContext("job", "run-1", "run-1", NOW, str(storage))
+    run = RunContext("job", "run-1", "run-1", NOW, str(storage or "memory://transforms"))
     book = Book(run)
     slices = [table.slice(start, batch) for start in range(0, table.num_rows, batch)] or [table]
     batches = [piece for part in slices for piece in part.combine_chunks().to_batches()]
@@ -54,8 +54,8 @@ def transform(
     with relation.pipe(step).open(book) as rows:
         found = rows.read_all()
     book.check()
-    kept = storage / "rejects" / "run-1" / "clean.0.jsonl"
-    rejects = [json.loads(line) for line in kept.read_text().splitlines()] if kept.is_file() else []
+    kept = storage / "rejects" / "run-1" / "clean.0.jsonl" if storage else None
+    rejects = [json.loads(line) for line in kept.read_text().splitlines()] if kept and kept.is_file() else []
     return Result(found, book.tasks["clean"].count, rejects)
 
 

@@ -9,12 +9,12 @@ from pydantic import Field, field_validator, model_validator
 
 from lumos_dagster.connectors.csv.columns import Columns, inferred
 from lumos_dagster.connectors.csv.dialect import Dialect
-from lumos_dagster.connectors.csv.options import Encoding, Mark, OneLine, Texts, check_marks
+from lumos_dagster.connectors.csv.options import Encoding, Mark, OneLine, check_marks
 from lumos_dagster.connectors.csv.reading import CsvFiles, Layout
 from lumos_dagster.connectors.csv.source import find_files
 from lumos_dagster.conversion.names import type_named
 from lumos_dagster.files import absolute
-from lumos_dagster.interface import BATCH_ROWS, Extractor, Task
+from lumos_dagster.interface import BATCH_ROWS, Extractor, Task, Texts
 
 
 class CsvExtractor(Extractor):

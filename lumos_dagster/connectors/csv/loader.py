@@ -15,12 +15,12 @@ from pydantic import Field, model_validator
 
 from lumos_dagster.connectors.csv.appending import Load, appending
 from lumos_dagster.connectors.csv.dialect import Dialect
-from lumos_dagster.connectors.csv.options import Encoding, Mark, OneLine, Texts, check_marks
+from lumos_dagster.connectors.csv.options import Encoding, Mark, OneLine, check_marks
 from lumos_dagster.connectors.csv.reading import CsvFiles, Layout
 from lumos_dagster.connectors.csv.rendering import Quoting, Renderer, formula_rows
 from lumos_dagster.errors import ConfigError, DataError, Problem, TerminalError
 from lumos_dagster.files import absolute, is_local, open_atomic
-from lumos_dagster.interface import BadRow, Loader, LoadResult, Task
+from lumos_dagster.interface import BadRow, Loader, LoadResult, Task, Texts
 from lumos_dagster.problems import near
 
 Compression = Literal["none", "gzip", "zstd", "bz2", "xz"]

@@ -2,13 +2,9 @@
 
 import codecs
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import AfterValidator, BeforeValidator
-
-
-def _listed(value: Any) -> Any:
-    return (value,) if isinstance(value, str) else value
+from pydantic import AfterValidator
 
 
 def _known(encoding: str) -> str:
@@ -33,8 +29,6 @@ def _mark(text: str) -> str:
     return _one_line(text)
 
 
-Texts = Annotated[tuple[str, ...], BeforeValidator(_listed)]
-"""A text or a list of texts."""
 Encoding = Annotated[str, AfterValidator(_known)]
 """The name of an encoding."""
 OneLine = Annotated[str, AfterValidator(_one_line)]

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import pyarrow as pa
-import sqlalchemy as sa
 
 from lumos_dagster.errors import LumosError
 
@@ -17,7 +16,7 @@ class Column:
     """A column of a target table. `type` is what values are converted to, strictly; `stored` a second, exact step.
 
     `max_length` counts characters; `nullable` is False where null is refused; `has_default` where the
-    column may be left out.
+    column may be left out; `never` is a text that no value may contain.
     """
 
     name: str
@@ -27,6 +26,7 @@ class Column:
     has_default: bool = False
     max_length: int | None = None
     stored: pa.DataType | None = None
+    never: str = ""
 
 
 class Database(ABC):
@@ -38,12 +38,19 @@ class Database(ABC):
     driver: ClassVar[str]
     port: ClassVar[int] = 0
     in_a_file: ClassVar[bool] = False
+    default_schema: ClassVar[str] = ""
+    mark: ClassVar[str] = "%s"
+    """How the driver spells a value's place in a statement."""
+    overriding: ClassVar[str] = ""
+    """What lets an INSERT .. SELECT give values for columns that the database numbers by itself."""
+    swaps: ClassVar[bool] = True
+    """Whether a replaced table is made beside the old one, which can be read until the end."""
     parameters: ClassVar[Mapping[str, str]] = {}
     """Parameters of the URL, and what the driver calls them."""
 
     @abstractmethod
     def connect_options(self) -> dict[str, Any]:
-        """What the driver is told beside the URL."""
+        """What the driver is told beside the URL, which goes before it."""
 
     @abstractmethod
     def driver_errors(self) -> type[Exception]:
@@ -58,12 +65,16 @@ class Database(ABC):
         """Break a call that blocks; from another thread."""
 
     @abstractmethod
-    def begin(self, raw: Any, waiting: Iterator[None]) -> None:
+    def begin(self, raw: Any, waiting: Iterator[None], writes: bool) -> None:
         """Open the transaction; `waiting` is advanced while somebody else holds the database, and ends the wait."""
 
     @abstractmethod
+    def commit(self, raw: Any, waiting: Iterator[None]) -> None:
+        """Commit, with `waiting` as in `begin`."""
+
+    @abstractmethod
     def run_script(self, raw: Any, script: str) -> None:
-        """Run one or more statements of the user's as they are."""
+        """Run one or more statements of the user's as they are. TerminalError where they end the transaction."""
 
     @abstractmethod
     def columns(self, raw: Any, schema: str | None, table: str) -> list[Column]:
@@ -75,7 +86,7 @@ class Database(ABC):
 
     @abstractmethod
     def table_names(self, raw: Any, schema: str | None) -> list[str]:
-        """The tables of a schema, for a "did you mean"."""
+        """The tables and views of a schema, for a "did you mean"."""
 
     @abstractmethod
     def sql_type(self, kind: pa.DataType) -> str:
@@ -89,9 +100,12 @@ class Database(ABC):
     def read(
         self, raw: Any, query: str, parameters: Mapping[str, Any], rows: int
     ) -> AbstractContextManager[pa.RecordBatchReader]:
-        """The query's rows in bounded memory, one consistent snapshot."""
+        """The query's rows in bounded memory, `rows` at a time, one consistent snapshot."""
+
+    def driver_parameters(self, parameters: Mapping[str, str]) -> dict[str, str]:
+        """The parameters of the URL as the driver takes them."""
+        return {self.parameters[name]: value for name, value in parameters.items()}
 
     def quote(self, *names: str | None) -> str:
         """The quoted name, qualified by those before it."""
-        dialect = sa.make_url(f"{self.driver}://").get_dialect()()
-        return ".".join(dialect.identifier_preparer.quote_identifier(name) for name in names if name)
+        return ".".join('"{}"'.format(name.replace('"', '""')) for name in names if name is not None)

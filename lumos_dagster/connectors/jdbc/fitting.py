@@ -1,6 +1,6 @@
 """Fits the input's columns to the target's: strictly typed, and what does not fit is a bad row with its reason."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from lumos_dagster.accounting import BadRow, Task
 from lumos_dagster.connectors.jdbc.database import Column
 from lumos_dagster.conversion import convert
+from lumos_dagster.errors import DataError
 
 Array = Any
 """A pyarrow.Array: the stubs know too little of the kinds that compute functions take."""
@@ -24,6 +25,38 @@ class Fit:
     is_key: bool = False
 
 
+@dataclass(frozen=True)
+class Part:
+    """Good rows: as the target takes them, as they came in, and their numbers in the input (from 1)."""
+
+    rows: pa.RecordBatch
+    source: pa.RecordBatch
+    numbers: Array
+
+    def slice(self, offset: int, length: int) -> "Part":
+        """Some of them."""
+        return Part(
+            self.rows.slice(offset, length), self.source.slice(offset, length), self.numbers.slice(offset, length)
+        )
+
+    def only(self, numbers: Array) -> "Part":
+        """Those with one of the numbers."""
+        return self.filtered(pc.is_in(self.numbers, value_set=numbers))
+
+    def without(self, numbers: Array) -> "Part":
+        """Those with other numbers."""
+        return self.filtered(pc.invert(pc.is_in(self.numbers, value_set=numbers)))
+
+    def bad_rows(self, reasons: Sequence[str]) -> Iterator[BadRow]:
+        """These rows as bad ones, for reasons that lie in no single field."""
+        for number, row, reason in zip(self.numbers.to_pylist(), self.source.to_pylist(), reasons, strict=True):
+            yield BadRow(number, "", None, reason, row)
+
+    def filtered(self, keep: Array) -> "Part":
+        """Those marked in `keep`."""
+        return Part(self.rows.filter(keep), self.source.filter(keep), self.numbers.filter(keep))
+
+
 @dataclass
 class Fitting:
     """Turns each batch of the input into one of the target; counts rows so that a bad one can be named."""
@@ -32,39 +65,37 @@ class Fitting:
     task: Task
     seen: int = 0
 
-    def batches(
-        self, rows: pa.RecordBatchReader, keep: Callable[[int], None] = lambda _: None
-    ) -> Iterator[pa.RecordBatch]:
-        """The rows as the target takes them; those taken are told to `task.accept`, their number to `keep`."""
+    def parts(self, rows: pa.RecordBatchReader) -> Iterator[Part]:
+        """The rows that fit; the others are booked as bad."""
         for batch in rows:
             fitted, good = self._fit(batch)
-            accepted = batch if good is None else batch.filter(good)
-            self.task.accept(accepted)
+            numbers: Array = pa.array(range(self.seen + 1, self.seen + batch.num_rows + 1), pa.int64())
             self.seen += batch.num_rows
-            keep(accepted.num_rows)
-            yield fitted if good is None else fitted.filter(good)
+            part = Part(fitted, batch, numbers)
+            yield part if good is None else part.filtered(good)
 
     def _fit(self, batch: pa.RecordBatch) -> tuple[pa.RecordBatch, Array | None]:
         """The batch in the target's types, and which of its rows are good (None: all)."""
         columns: list[Array] = []
         good: Array | None = None
         for fit in self.fits:
-            source = batch.column(batch.schema.get_field_index(fit.source))
-            values, bad, reason = _fitted(fit, source)
-            if bad.true_count and self._as_null(fit):
-                self.task.bad_rows((), bad.true_count, "null")
-                bad = pc.xor(bad, bad)
-            columns.append(values)
-            if good is not None:
-                bad = pc.and_(bad, good)  # a row is bad once, for the first reason found
-            if bad.true_count:
-                self.task.bad_rows(self._bad_rows(batch, fit, bad, reason), bad.true_count)
+            values, findings = _fitted(fit, batch.column(batch.schema.get_field_index(fit.source)))
+            for found, reason in findings:
+                bad: Any = (
+                    found if good is None else pc.and_(found, good)
+                )  # a row is bad once, for the first reason found
+                if not bad.true_count:
+                    continue
+                if self.task.on_error == "null" and fit.column.nullable and not fit.is_key:
+                    self.task.bad_rows((), bad.true_count)
+                    continue
+                # Where null has no place either, on_error: null cannot help.
+                way = "fail" if self.task.on_error == "null" else self.task.on_error
+                self.task.bad_rows(self._bad_rows(batch, fit, bad, reason), bad.true_count, way)
                 good = pc.invert(bad) if good is None else pc.and_not(good, bad)
+            columns.append(values)
         names = [fit.column.name for fit in self.fits]
         return pa.RecordBatch.from_arrays(columns, names=names), good
-
-    def _as_null(self, fit: Fit) -> bool:
-        return self.task.on_error == "null" and fit.column.nullable and not fit.is_key
 
     def _bad_rows(self, batch: pa.RecordBatch, fit: Fit, bad: Array, reason: str) -> Iterator[BadRow]:
         positions: list[Any] = pc.indices_nonzero(bad).to_pylist()
@@ -73,24 +104,28 @@ class Fitting:
             yield BadRow(self.seen + index + 1, fit.source, row[fit.source], reason, row)
 
 
-def _fitted(fit: Fit, source: Array) -> tuple[Array, Array, str]:
-    """The values in the column's type, null where they do not fit; which do not; and why."""
+def _fitted(fit: Fit, source: Array) -> tuple[Array, list[tuple[Array, str]]]:
+    """The values in the column's type, null where they do not fit; and which do not, with the reason."""
     column = fit.column
-    converted = convert(source, column.type)
+    try:
+        converted = convert(source, column.type)
+    except DataError as error:
+        raise DataError(f"column {fit.source!r} into {column.name!r} ({column.sql_type}): {error}") from None
     values: Any = converted.values
-    bad: Any = converted.bad
-    reason = f"does not fit column {column.name!r} ({column.sql_type or column.type})"
-    if column.stored is not None and not bad.true_count:
+    findings: list[tuple[Array, str]] = [(converted.bad, f"does not fit column {column.name!r} ({column.sql_type})")]
+    if column.stored is not None:
         stored = convert(values, column.stored)
-        values, bad = stored.values, stored.bad
-        reason = f"cannot be kept exactly by column {column.name!r} ({column.sql_type})"
+        values = stored.values
+        findings.append((stored.bad, f"cannot be kept exactly by column {column.name!r} ({column.sql_type})"))
     if column.max_length is not None:
         too_long = pc.fill_null(pc.greater(pc.utf8_length(values), pa.scalar(column.max_length, pa.int32())), False)
-        if too_long.true_count:
-            bad, reason = pc.or_(bad, too_long), f"longer than the {column.max_length} characters of {column.name!r}"
-            values = pc.if_else(too_long, None, values)
-    if (fit.is_key or not column.nullable) and source.null_count:
-        missing = source.is_null()
+        values = pc.if_else(too_long, None, values)
+        findings.append((too_long, f"longer than the {column.max_length} characters of column {column.name!r}"))
+    if column.never and pa.types.is_string(values.type):
+        never = pc.fill_null(pc.match_substring(values, column.never), False)
+        values = pc.if_else(never, None, values) if never.true_count else values
+        findings.append((never, f"holds {column.never!r}, which column {column.name!r} cannot"))
+    if fit.is_key or not column.nullable:
         what = "a key" if fit.is_key else f"column {column.name!r}, which is NOT NULL,"
-        return values, pc.or_(bad, missing), f"{what} must have a value" if not bad.true_count else reason
-    return values, bad, reason
+        findings.append((source.is_null(), f"{what} must have a value"))
+    return values, findings

@@ -2,14 +2,24 @@
 
 import hashlib
 import json
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from lumos_dagster.accounting import Task
 from lumos_dagster.connectors.jdbc.database import Database
+from lumos_dagster.errors import TerminalError
 from lumos_dagster.interface import LoadResult
 
 TABLE = "_lumos_loads"
+_WIDTHS = {"load_id": 64, "job": 255, "op": 255, "target": 1000}
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a committed load came to, and the rows, by number, that the database itself refused, with its reasons."""
+
+    result: LoadResult
+    refused: dict[int, str] = field(default_factory=dict)
 
 
 class Ledger:
@@ -20,38 +30,65 @@ class Ledger:
     """
 
     def __init__(self, database: Database, schema: str | None, target: tuple[str, ...], task: Task) -> None:
-        self._table = database.quote(schema, TABLE)
-        self._key = (task.run.load_id, task.run.job, task.op, " ".join(target))
-        self._mark = "?" if database.in_a_file else "%s"
+        self._database = database
+        self._schema = schema
+        self._name = database.quote(schema, TABLE)
+        # A statement with values takes a % in a name for a value's place, where that is how they are spelled.
+        self._table = self._name.replace("%", "%%") if "%" in database.mark else self._name
+        key = (task.run.load_id, task.run.job, task.op, " ".join(target))
+        self._key = tuple(_within(text, width) for text, width in zip(key, _WIDTHS.values(), strict=True))
 
-    def prepare(self, raw: Any) -> None:
-        """Make the table where there is none; committed by the caller before the load begins."""
+    def is_there(self, raw: Any) -> bool:
+        """Whether the table exists: making it needs rights that using it does not."""
+        return bool(self._database.columns(raw, self._schema, TABLE))
+
+    def make(self, raw: Any) -> None:
+        """Make the table; committed by the caller before the load begins."""
+        columns = ", ".join(f"{name} varchar({width}) NOT NULL" for name, width in _WIDTHS.items())
         raw.execute(
-            f"CREATE TABLE IF NOT EXISTS {self._table} (load_id varchar(64) NOT NULL, job varchar(255) NOT NULL, "
-            "op varchar(255) NOT NULL, target varchar(1000) NOT NULL, result text, digest varchar(64), "
-            "committed_at timestamp DEFAULT CURRENT_TIMESTAMP, PRIMARY KEY (load_id, job, op, target))"
+            f"CREATE TABLE {self._name} ({columns}, result text, digest varchar(64), "
+            f"committed_at timestamp DEFAULT CURRENT_TIMESTAMP, PRIMARY KEY ({', '.join(_WIDTHS)}))"
         )
 
-    def claim(self, raw: Any) -> LoadResult | None:
+    def cannot_be_made(self, error: Exception) -> TerminalError:
+        """The error of a user who may not make it."""
+        return TerminalError(
+            f"the table {self._name}, which keeps loads from being repeated, cannot be made: {error}. "
+            "Have it made by somebody who may create tables there: run one load as that user, then grant SELECT, "
+            "INSERT and UPDATE on it"
+        )
+
+    def claim(self, raw: Any) -> Done | None:
         """None where this transaction now owns the load; else what the load that is done came to."""
-        marks = ", ".join([self._mark] * 4)
+        marks = ", ".join([self._database.mark] * len(self._key))
         claimed = raw.execute(
-            f"INSERT INTO {self._table} (load_id, job, op, target) VALUES ({marks}) ON CONFLICT DO NOTHING", self._key
+            f"INSERT INTO {self._table} ({', '.join(_WIDTHS)}) VALUES ({marks}) ON CONFLICT DO NOTHING", self._key
         )
         return None if claimed.rowcount == 1 else self.find(raw)
 
-    def find(self, raw: Any) -> LoadResult | None:
+    def find(self, raw: Any) -> Done | None:
         """What the load came to, None where it was never committed."""
         row = raw.execute(f"SELECT result FROM {self._table} WHERE {self._where()}", self._key).fetchone()
-        return LoadResult(**json.loads(row[0])) if row and row[0] else None
+        if not row or not row[0]:
+            return None
+        told = json.loads(row[0])
+        refused = {int(number): reason for number, reason in told.pop("refused", {}).items()}
+        return Done(LoadResult(**told), refused)
 
-    def record(self, raw: Any, result: LoadResult, options: str) -> None:
+    def record(self, raw: Any, done: Done, options: str) -> None:
         """Fill in what the load came to."""
+        mark = self._database.mark
         digest = hashlib.sha256(options.encode()).hexdigest()[:16]
+        told = asdict(done.result) | ({"refused": done.refused} if done.refused else {})
         raw.execute(
-            f"UPDATE {self._table} SET result = {self._mark}, digest = {self._mark} WHERE {self._where()}",
-            (json.dumps(asdict(result)), digest, *self._key),
+            f"UPDATE {self._table} SET result = {mark}, digest = {mark} WHERE {self._where()}",
+            (json.dumps(told), digest, *self._key),
         )
 
     def _where(self) -> str:
-        return " AND ".join(f"{name} = {self._mark}" for name in ("load_id", "job", "op", "target"))
+        return " AND ".join(f"{name} = {self._database.mark}" for name in _WIDTHS)
+
+
+def _within(text: str, width: int) -> str:
+    """The text, or as much of it as fits with a digest of the whole behind it."""
+    return text if len(text) <= width else f"{text[: width - 17]}~{hashlib.sha256(text.encode()).hexdigest()[:16]}"

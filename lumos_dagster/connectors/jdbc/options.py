@@ -3,12 +3,15 @@
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
-from pydantic import SecretStr, field_validator
+from pydantic import AliasChoices, Field, SecretStr, field_validator
 
 from lumos_dagster.connectors.jdbc.address import Address, parse_address
 from lumos_dagster.interface import Component, ConnectionString
 from lumos_dagster.values import Raw
+
+Mode = Literal["insert", "append", "update", "upsert", "replace", "truncate", "delete_insert"]
 
 _PART = re.compile(r'"((?:[^"]|"")+)"|([^".][^.]*)')
 
@@ -43,6 +46,39 @@ class JdbcOptions(Component):
         return parse_address(self.connection_string.get_secret_value(), self.username, password)
 
 
+class LoadOptions(JdbcOptions):
+    """Which table, and how rows get into it."""
+
+    table_name: str = Field(min_length=1)
+    """`table` or `schema.table`; a name with a dot in it in double quotes."""
+    load_mode: Mode = Field("insert", validation_alias=AliasChoices("load_mode", "mode"))
+    """insert (= append) adds; update changes rows whose key is there; upsert does both; replace makes the table anew
+    from the input; truncate empties it first; delete_insert deletes the input's keys, then inserts."""
+    key_column: tuple[str, ...] = Field(
+        ("id",), min_length=1, validation_alias=AliasChoices("key_column", "key_columns")
+    )
+    """The column or columns that tell rows apart, for update, upsert and delete_insert."""
+    batch_size: int = Field(10_000, gt=0)
+    """Rows sent at a time where the driver sends rows; all of them are one transaction."""
+    create_table: bool = False
+    """Make the table where it is missing: by `table_schema`, else from the input's columns."""
+    table_schema: str | None = None
+    """The table's DDL. Columns that the input has beyond it are left out and counted."""
+    pre_sql: tuple[str, ...] = ()
+    """SQL to run before the rows, in their transaction: a text or a list."""
+    post_sql: tuple[str, ...] = ()
+    """SQL to run after the rows, in their transaction: a text or a list."""
+    columns: dict[str, str] = Field(default_factory=dict)
+    """Input column -> table column, where the names differ."""
+    schema_change: Literal["error", "add_columns", "ignore"] = "error"
+    """What becomes of input columns that the table lacks, unless `table_schema` is given."""
+
+    @field_validator("key_column", "pre_sql", "post_sql", mode="before")
+    @classmethod
+    def _one_or_more(cls, value: object) -> object:
+        return (value,) if isinstance(value, str) else value
+
+
 def split_name(table_name: str) -> tuple[str | None, str]:
     """Schema and table of `schema.table`; a name with a dot in it is written in double quotes: `"a.b"`."""
     parts: list[str] = []
@@ -60,8 +96,8 @@ def split_name(table_name: str) -> tuple[str | None, str]:
 def location_of(address: Address, table_name: str | None) -> str:
     """What reading or writing locks: a whole SQLite file, else one table; "" for a query on a server."""
     if address.database.in_a_file:
-        return f"{address.database.name}:{Path(str(address.url.database)).resolve()}"
+        return f"{address.database.name}:{Path(str(address.name)).resolve()}"
     if not table_name:
         return ""
     schema, table = split_name(table_name)
-    return ":".join((*address.place, schema or "", table))
+    return ":".join((*address.place, schema or address.database.default_schema, table))

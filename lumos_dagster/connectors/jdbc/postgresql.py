@@ -1,33 +1,41 @@
 """PostgreSQL, through psycopg 3: COPY both ways."""
 
-import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, ClassVar
 
 import pyarrow as pa
-import pyarrow.csv as pacsv
-import sqlalchemy as sa
 
+from lumos_dagster.connectors.jdbc.copying import TIMESTAMP_TZ, copy_in, copy_out
 from lumos_dagster.connectors.jdbc.database import Column, Database
-from lumos_dagster.conversion import as_text, convert
+from lumos_dagster.connectors.jdbc.query import trimmed, with_values
 from lumos_dagster.errors import DataError, LumosError, TerminalError, TransientError
 
-_TIMESTAMP_TZ = pa.timestamp("us", "UTC")
 _PLAIN: dict[str, pa.DataType] = {
     "boolean": pa.bool_(), "smallint": pa.int16(), "integer": pa.int32(), "bigint": pa.int64(),
     "real": pa.float32(), "double precision": pa.float64(), "date": pa.date32(), "bytea": pa.binary(),
     "time without time zone": pa.time64("us"), "timestamp without time zone": pa.timestamp("us"),
-    "timestamp with time zone": _TIMESTAMP_TZ,
+    "timestamp with time zone": TIMESTAMP_TZ,
 }  # fmt: skip
 _NUMERIC = re.compile(r"numeric\((\d+),(\d+)\)")
 _LIMITED = re.compile(r"character(?: varying)?\((\d+)\)")
 
 # SQLSTATE classes: https://www.postgresql.org/docs/current/errcodes-appendix.html
-_TRANSIENT = ("08", "40001", "40P01", "53", "55P03", "57P")
+_TRANSIENT = ("08", "40001", "40003", "40P01", "53", "55P03", "57014", "57P")
 _BAD_DATA = ("22", "23")
-_REFUSED_AT_THE_DOOR = ("password", "role", "database", "pg_hba", "no pg_hba", "authentication", "SSL", "certificate")
+_DEPENDENTS = "2BP01"
+# A connection that is refused has no SQLSTATE, only a text.
+_REFUSED_FOR_GOOD = re.compile(
+    r"password|does not exist|pg_hba|authentication|not permitted|permission denied|certificate|private key"
+    r"|does not support SSL|invalid \w+ (?:value|option)|invalid connection option"
+)
+_OURS = "; ".join(
+    f"SET LOCAL {name} = '{value}'"
+    for name, value in (("TimeZone", "UTC"), ("DateStyle", "ISO"), ("IntervalStyle", "iso_8601"),
+                        ("bytea_output", "hex"), ("extra_float_digits", "1"))
+)  # fmt: skip
+"""How values are spelled in our transactions; a pooler may refuse it as startup options."""
 
 _COLUMNS = """
     select a.attname, format_type(a.atttypid, a.atttypmod), not a.attnotnull,
@@ -35,9 +43,16 @@ _COLUMNS = """
     from pg_attribute a where a.attrelid = to_regclass(%s) and a.attnum > 0 and not a.attisdropped order by a.attnum"""
 _UNIQUE = """
     select array_agg(a.attname::text) from pg_index i
-    join pg_attribute a on a.attrelid = i.indrelid and a.attnum = any(i.indkey)
-    where i.indrelid = to_regclass(%s) and i.indisunique and i.indpred is null and i.indexprs is null
+    join pg_attribute a on a.attrelid = i.indrelid and a.attnum = any((i.indkey::int2[])[0:i.indnkeyatts - 1])
+    where i.indrelid = to_regclass(%s) and i.indisunique and i.indisvalid and i.indimmediate
+    and i.indpred is null and i.indexprs is null
     group by i.indexrelid"""
+_TABLES = """
+    select c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace
+    where c.relkind in ('r', 'v', 'm', 'f', 'p') and n.nspname = coalesce(%s, current_schema()) order by 1"""
+_TYPES = """
+    select format_type(kind, modifier) from unnest(%s::oid[], %s::int[]) with ordinality as t (kind, modifier, place)
+    order by place"""
 
 
 class PostgreSQL(Database):
@@ -48,15 +63,25 @@ class PostgreSQL(Database):
     schemes = ("postgresql", "postgres")
     driver = "postgresql+psycopg"
     port = 5432
+    default_schema = "public"
+    overriding = "OVERRIDING SYSTEM VALUE"
     parameters: ClassVar[Mapping[str, str]] = {
         **{name: name for name in ("sslmode", "sslrootcert", "sslcert", "sslkey", "connect_timeout", "options",
                                    "application_name", "target_session_attrs", "gssencmode", "channel_binding")},
+        "ssl": "sslmode", "currentSchema": "options",
         "ApplicationName": "application_name", "connectTimeout": "connect_timeout", "loginTimeout": "connect_timeout",
     }  # fmt: skip
 
     def connect_options(self) -> dict[str, Any]:
-        return {"connect_timeout": 15, "options": "-c TimeZone=UTC -c DateStyle=ISO -c IntervalStyle=iso_8601 "
-                "-c bytea_output=hex -c extra_float_digits=1"}  # fmt: skip
+        return {"connect_timeout": 15, "client_encoding": "UTF8"}
+
+    def driver_parameters(self, parameters: Mapping[str, str]) -> dict[str, str]:
+        found = dict(parameters)
+        if (ssl := found.pop("ssl", None)) not in (None, "false"):  # as the JDBC driver does
+            found.setdefault("sslmode", "verify-full" if ssl in ("", "true") else str(ssl))
+        if schema := found.pop("currentSchema", None):
+            found["options"] = f"{found.get('options', '')} -c search_path={schema}".strip()
+        return super().driver_parameters(found)
 
     def driver_errors(self) -> type[Exception]:
         import psycopg
@@ -64,25 +89,35 @@ class PostgreSQL(Database):
         return psycopg.Error
 
     def error(self, error: Exception) -> LumosError:
+        import psycopg
+
         state = getattr(error, "sqlstate", None) or ""
         text = _told(error)
         if not state:
-            refused = any(word in text for word in _REFUSED_AT_THE_DOOR) and "refused" not in text
-            return TerminalError(text) if refused else TransientError(text)
+            lost = isinstance(error, psycopg.OperationalError) and not _REFUSED_FOR_GOOD.search(text)
+            return TransientError(text) if lost else TerminalError(text)
         if state.startswith(_BAD_DATA):
             return DataError(text)
         if state.startswith(_TRANSIENT):
             return TransientError(text)
+        if state == _DEPENDENTS:
+            return TerminalError(f"{text} Or keep the table and empty it: load_mode: truncate")
         return TerminalError(text)
 
     def cancel(self, raw: Any) -> None:
         raw.cancel_safe(timeout=5)
 
-    def begin(self, raw: Any, waiting: Iterator[None]) -> None:
+    def begin(self, raw: Any, waiting: Iterator[None], writes: bool) -> None:
         """The driver opens the transaction with the first statement."""
+        raw.execute(_OURS)
+
+    def commit(self, raw: Any, waiting: Iterator[None]) -> None:
+        raw.commit()
 
     def run_script(self, raw: Any, script: str) -> None:
         raw.execute(script)
+        if not raw.info.transaction_status:
+            raise TerminalError("the SQL ended the transaction of the load: leave out its COMMIT or ROLLBACK")
 
     def columns(self, raw: Any, schema: str | None, table: str) -> list[Column]:
         rows = raw.execute(_COLUMNS, (self.quote(schema, table),)).fetchall()
@@ -92,8 +127,7 @@ class PostgreSQL(Database):
         return [frozenset(names) for (names,) in raw.execute(_UNIQUE, (self.quote(schema, table),)).fetchall()]
 
     def table_names(self, raw: Any, schema: str | None) -> list[str]:
-        query = "select tablename from pg_tables where schemaname = coalesce(%s, current_schema()) order by 1"
-        return [name for (name,) in raw.execute(query, (schema,)).fetchall()]
+        return [name for (name,) in raw.execute(_TABLES, (schema,)).fetchall()]
 
     def sql_type(self, kind: pa.DataType) -> str:
         if isinstance(kind, pa.Decimal128Type | pa.Decimal256Type):
@@ -106,45 +140,23 @@ class PostgreSQL(Database):
         raise ValueError(f"PostgreSQL has no column type for {kind}")
 
     def append(self, raw: Any, table: str, columns: Sequence[Column], batches: Iterator[pa.RecordBatch]) -> int:
-        options = pacsv.WriteOptions(include_header=False, quoting_style="needed")
-        names = ", ".join(self.quote(column.name) for column in columns)
-        with raw.cursor() as cursor:
-            with cursor.copy(f"COPY {table} ({names}) FROM STDIN (FORMAT csv)") as copy:
-                for batch in batches:
-                    sink = io.BytesIO()
-                    pacsv.write_csv(_spelled(batch), sink, options)
-                    copy.write(sink.getbuffer())
-            rows: int = cursor.rowcount
-            return rows
+        return copy_in(raw, table, ", ".join(self.quote(column.name) for column in columns), batches)
 
     @contextmanager
     def read(self, raw: Any, query: str, parameters: Mapping[str, Any], rows: int) -> Iterator[pa.RecordBatchReader]:
-        query = _with_values(raw, query, parameters)
-        fields = _described(raw, query)
-        chosen = ", ".join(_selected(self.quote(name), kind) for name, kind in fields)
-        types = {name: pa.string() if pa.types.is_binary(kind) else _unzoned(kind) for name, kind in fields}
-        schema = pa.schema(fields)
-        if not fields:
+        import psycopg
+
+        # COPY takes no parameters: the driver spells their values.
+        query = with_values(
+            trimmed(query), parameters, lambda name: psycopg.sql.Literal(parameters[name]).as_string(raw)
+        )
+        schema = _described(raw, query)
+        if not schema.names:
             yield schema.empty_table().to_reader()
             return
-        with (
-            raw.cursor() as cursor,
-            cursor.copy(f"COPY (SELECT {chosen} FROM ({query}) AS q) TO STDOUT (FORMAT csv)") as copy,
-        ):
-            stream: Any = io.BufferedReader(_CopyStream(iter(copy)), 1 << 20)
-            read = pacsv.ReadOptions(column_names=list(types), block_size=1 << 20, use_threads=False)
-            parse = pacsv.ParseOptions(newlines_in_values=True, ignore_empty_lines=len(fields) > 1)
-            values = pacsv.ConvertOptions(
-                column_types=types, null_values=[""], strings_can_be_null=True, quoted_strings_can_be_null=False,
-                true_values=["t"], false_values=["f"],
-            )  # fmt: skip
-            try:
-                reader: Any = pacsv.open_csv(stream, read, parse, values)
-            except pa.ArrowInvalid as error:
-                if "Empty CSV" not in str(error):
-                    raise DataError(f"the query's values cannot be read exactly: {error}") from None
-                reader = schema.empty_table().to_reader()
-            yield pa.RecordBatchReader.from_batches(schema, _typed(reader, schema))
+        chosen = ", ".join(_selected(self.quote(field.name), field.type) for field in schema)
+        with copy_out(raw, f"SELECT {chosen} FROM (\n{query}\n) AS q", schema, rows) as reader:
+            yield reader
 
 
 POSTGRESQL = PostgreSQL()
@@ -169,9 +181,9 @@ _MADE_FOR = (
 
 
 def _column(name: str, kind: str, nullable: bool, has_default: bool) -> Column:
-    if limited := _LIMITED.fullmatch(kind):
-        return Column(name, pa.string(), kind, nullable, has_default, int(limited[1]))
-    return Column(name, _arrow_type(kind), kind, nullable, has_default)
+    limited = _LIMITED.fullmatch(kind)
+    length = int(limited[1]) if limited else None
+    return Column(name, _arrow_type(kind), kind, nullable, has_default, length, never="\0")
 
 
 def _arrow_type(kind: str) -> pa.DataType:
@@ -182,99 +194,21 @@ def _arrow_type(kind: str) -> pa.DataType:
     return plain
 
 
-def _spelled(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """The values as COPY reads them: what pyarrow writes its own way is made text first."""
-    columns = []
-    for column in batch.columns:
-        kind = column.type
-        if pa.types.is_binary(kind):
-            columns.append(pa.compute.binary_join_element_wise(pa.scalar("\\x"), as_text(column), ""))
-        elif pa.types.is_nested(kind) or pa.types.is_time(kind):
-            columns.append(as_text(column))
-        else:
-            columns.append(column)
-    return pa.RecordBatch.from_arrays(columns, names=[f"c{number}" for number in range(len(columns))])
-
-
-def _with_values(raw: Any, query: str, parameters: Mapping[str, Any]) -> str:
-    """The query with its `:name` parameters as literals quoted by the driver, as COPY takes no parameters."""
-    query = query.strip().rstrip(";")
-    if not parameters:
-        return query
-    import psycopg
-
-    compiled = sa.text(query).compile(dialect=sa.make_url("postgresql+psycopg://").get_dialect()())
-    return psycopg.ClientCursor(raw).mogrify(str(compiled), dict(parameters))
-
-
-def _described(raw: Any, query: str) -> list[tuple[str, pa.DataType]]:
-    cursor = raw.execute(f"SELECT * FROM ({query}) AS q LIMIT 0")
+def _described(raw: Any, query: str) -> pa.Schema:
+    cursor = raw.execute(f"SELECT * FROM (\n{query}\n) AS q LIMIT 0")
     described = cursor.description or ()
     names = [column.name for column in described]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise DataError(f"the query gives the column {', '.join(twice)} more than once; name each by AS")
-    kinds = [
-        raw.execute("select format_type(%s, %s)", (item.type_code, _modifier(item))).fetchone()[0] for item in described
-    ]
-    return [(name, _arrow_type(kind)) for name, kind in zip(names, kinds, strict=True)]
-
-
-def _modifier(column: Any) -> int | None:
-    """A numeric's precision and scale as PostgreSQL packs them into a type modifier."""
-    return (
-        ((column.precision << 16) | (column.scale & 0x7FF)) + 4
-        if column.precision is not None and column.scale is not None
-        else None
-    )
+    modifiers = [cursor.pgresult.fmod(place) for place in range(len(names))]
+    kinds = raw.execute(_TYPES, ([column.type_code for column in described], modifiers)).fetchall()
+    return pa.schema([(name, _arrow_type(kind)) for name, (kind,) in zip(names, kinds, strict=True)])
 
 
 def _selected(name: str, kind: pa.DataType) -> str:
-    if kind == _TIMESTAMP_TZ:
+    if kind == TIMESTAMP_TZ:
         return f"({name} AT TIME ZONE 'UTC') AS {name}"
     return f"{name}::text AS {name}" if pa.types.is_string(kind) else name
-
-
-def _unzoned(kind: pa.DataType) -> pa.DataType:
-    return pa.timestamp("us") if kind == _TIMESTAMP_TZ else kind
-
-
-def _typed(reader: pa.RecordBatchReader, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
-    try:
-        for batch in reader:
-            columns = []
-            for column, field in zip(batch.columns, schema, strict=True):
-                if pa.types.is_binary(field.type):
-                    columns.append(convert(column, field.type).values)
-                else:
-                    columns.append(column.cast(field.type))
-            yield pa.RecordBatch.from_arrays(columns, schema=schema)
-    except pa.ArrowInvalid as error:
-        raise DataError(
-            f"a value cannot be read exactly: {error}. Values like infinity or NaN have no place in the column's type: "
-            "select such a column as text (column::text)"
-        ) from None
-
-
-class _CopyStream(io.RawIOBase):
-    """The chunks of a COPY as a file."""
-
-    def __init__(self, chunks: Iterator[Any]) -> None:
-        self._chunks = chunks
-        self._rest = memoryview(b"")
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        while not self._rest:
-            chunk = next(self._chunks, None)
-            if chunk is None:
-                return 0
-            self._rest = memoryview(chunk)
-        size = min(len(buffer), len(self._rest))
-        buffer[:size] = self._rest[:size]
-        self._rest = self._rest[size:]
-        return size
 
 
 def _told(error: Exception) -> str:

@@ -2,16 +2,16 @@
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
+from threading import Event, Thread
 from typing import Any
-
-import sqlalchemy as sa
 
 from lumos_dagster.accounting import Task
 from lumos_dagster.connectors.jdbc.address import Address
 from lumos_dagster.errors import LumosError
 
 _WAIT_SECONDS = 300.0
+_PAUSE_SECONDS = 0.05
 
 
 @contextmanager
@@ -21,28 +21,24 @@ def connect(address: Address, task: Task) -> Iterator[Any]:
     A driver's error comes out as TransientError, TerminalError or DataError, without the password;
     where the attempt was cancelled, the reason for that comes out instead.
     """
-    database = address.database
-    with translated(address, task):
-        engine = sa.create_engine(address.url, poolclass=sa.NullPool, connect_args=database.connect_options())
-        with engine.connect() as connection:
-            raw: Any = connection.connection.driver_connection
-            with task.cancellation.interrupting(lambda: database.cancel(raw)):
-                try:
-                    yield raw
-                finally:
-                    raw.rollback()
+    with translated(address, task), closing(address.open()) as raw:
+        try:
+            with _interrupted(address, raw, task):
+                yield raw
+        finally:
+            with suppress(address.database.driver_errors()):  # a dead connection must not hide why the block ended
+                raw.rollback()
 
 
 @contextmanager
 def translated(address: Address, task: Task) -> Iterator[None]:
     """Turn what a driver raises in the block into our own errors."""
-    errors = (sa.exc.SQLAlchemyError, address.database.driver_errors())
     try:
         yield
-    except errors as error:
+    except address.database.driver_errors() as error:
         if task.cancellation.error is not None:
             raise task.cancellation.error from None
-        raise _without_password(address, address.database.error(getattr(error, "orig", None) or error)) from None
+        raise _without_password(address, address.database.error(error)) from None
 
 
 def waiting(task: Task, seconds: float = _WAIT_SECONDS) -> Iterator[None]:
@@ -51,10 +47,36 @@ def waiting(task: Task, seconds: float = _WAIT_SECONDS) -> Iterator[None]:
     while time.monotonic() < deadline:
         task.cancellation.check()
         yield
+        time.sleep(_PAUSE_SECONDS)
+
+
+@contextmanager
+def _interrupted(address: Address, raw: Any, task: Task) -> Iterator[None]:
+    """Break what blocks once the attempt is cancelled, again and again: a call may begin just after the first try."""
+    ended = Event()
+    breakers: list[Thread] = []
+
+    def break_calls() -> None:
+        while not ended.is_set():
+            with suppress(address.database.driver_errors()):
+                address.database.cancel(raw)
+            ended.wait(_PAUSE_SECONDS)
+
+    def start() -> None:
+        breakers.append(Thread(target=break_calls, daemon=True))
+        breakers[-1].start()
+
+    try:
+        with task.cancellation.interrupting(start):
+            yield
+    finally:
+        ended.set()
+        for breaker in breakers:
+            breaker.join()
 
 
 def _without_password(address: Address, error: LumosError) -> LumosError:
     text = str(error)
-    if address.url.password:
-        text = text.replace(str(address.url.password), "***")
+    if address.password:
+        text = text.replace(address.password, "***")
     return type(error)(f"{' '.join(address.place)}: {text}")

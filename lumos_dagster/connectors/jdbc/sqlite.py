@@ -1,7 +1,6 @@
 """SQLite: values keep their declared types although the file does not enforce them."""
 
 import re
-import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -9,12 +8,13 @@ from typing import Any
 import pyarrow as pa
 
 from lumos_dagster.connectors.jdbc.database import Column, Database
+from lumos_dagster.connectors.jdbc.query import trimmed, with_values
 from lumos_dagster.conversion import as_text, convert
 from lumos_dagster.errors import DataError, LumosError, TerminalError, TransientError
 
 _DECIMAL = re.compile(r"(?:DECIMAL|NUMERIC)\s*\(\s*(\d+)\s*(?:,\s*(\d+)\s*)?\)")
-_BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL)
-
+_BUSY = (5, 6, 15)
+"""SQLITE_BUSY, SQLITE_LOCKED and SQLITE_PROTOCOL: somebody else has the file."""
 
 _DECLARED: tuple[tuple[re.Pattern[str], pa.DataType], ...] = tuple(
     (re.compile(pattern), kind)
@@ -28,8 +28,12 @@ _DECLARED: tuple[tuple[re.Pattern[str], pa.DataType], ...] = tuple(
         (r"CHAR|CLOB|TEXT", pa.string()),
         (r"BLOB", pa.binary()),
         (r"REAL|FLOA|DOUB", pa.float64()),
+        (r"^(NUMERIC|DECIMAL|NUMBER)", pa.decimal128(38, 18)),
     )
 )
+
+
+_AS_TEXT = "Select it as it is stored: CAST(column AS TEXT)"
 
 
 class SQLite(Database):
@@ -40,16 +44,22 @@ class SQLite(Database):
     schemes = ("sqlite",)
     driver = "sqlite+pysqlite"
     in_a_file = True
+    mark = "?"
+    swaps = False  # its readers wait for the commit anyway, and a rename would break the views over the table
 
     def connect_options(self) -> dict[str, Any]:
-        return {"timeout": 1.0, "isolation_level": None, "check_same_thread": False}
+        # Waiting is done by us, where it can be broken off.
+        return {"timeout": 0.0, "isolation_level": None, "check_same_thread": False}
 
     def driver_errors(self) -> type[Exception]:
+        import sqlite3
+
         return sqlite3.Error
 
     def error(self, error: Exception) -> LumosError:
-        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-        if code in _BUSY:
+        import sqlite3
+
+        if _is_busy(error):
             return TransientError(f"the database file is locked by somebody else: {error}")
         if isinstance(error, sqlite3.IntegrityError | sqlite3.DataError):
             return DataError(str(error))
@@ -58,27 +68,42 @@ class SQLite(Database):
     def cancel(self, raw: Any) -> None:
         raw.interrupt()
 
-    def begin(self, raw: Any, waiting: Iterator[None]) -> None:
-        """One writer at a time: others wait here for their turn."""
+    def begin(self, raw: Any, waiting: Iterator[None], writes: bool) -> None:
+        """One writer at a time: others wait here for their turn. A reader waits while one commits."""
+        if writes:
+            self._patiently(raw, "BEGIN IMMEDIATE", waiting)
+        else:
+            raw.execute("BEGIN")
+            self._patiently(raw, "SELECT 1 FROM sqlite_master", waiting)
+
+    def commit(self, raw: Any, waiting: Iterator[None]) -> None:
+        """Readers who began before must have ended."""
+        self._patiently(raw, "COMMIT", waiting)
+
+    def _patiently(self, raw: Any, statement: str, waiting: Iterator[None]) -> None:
         for _ in waiting:
             try:
-                raw.execute("BEGIN IMMEDIATE")
-            except sqlite3.OperationalError as error:
-                if error.sqlite_errorcode & 0xFF not in _BUSY:
+                raw.execute(statement)
+            except self.driver_errors() as error:
+                if not _is_busy(error):
                     raise
             else:
                 return
         raise TransientError("the database file is locked by somebody else")
 
     def run_script(self, raw: Any, script: str) -> None:
+        from sqlite3 import complete_statement
+
         statement = ""
         for part in re.split(r"(;)", script):
             statement += part
-            if sqlite3.complete_statement(statement):
+            if complete_statement(statement):
                 raw.execute(statement)
                 statement = ""
         if statement.strip():
             raw.execute(statement)
+        if not raw.in_transaction:
+            raise TerminalError("the SQL ended the transaction of the load: leave out its COMMIT or ROLLBACK")
 
     def columns(self, raw: Any, schema: str | None, table: str) -> list[Column]:
         rows = raw.execute(
@@ -102,7 +127,9 @@ class SQLite(Database):
         return found
 
     def table_names(self, raw: Any, schema: str | None) -> list[str]:
-        return [name for (name,) in raw.execute("select name from sqlite_master where type = 'table' order by 1")]
+        return [
+            name for (name,) in raw.execute("select name from sqlite_master where type in ('table', 'view') order by 1")
+        ]
 
     def sql_type(self, kind: pa.DataType) -> str:
         if pa.types.is_timestamp(kind):
@@ -125,8 +152,8 @@ class SQLite(Database):
 
     @contextmanager
     def read(self, raw: Any, query: str, parameters: Mapping[str, Any], rows: int) -> Iterator[pa.RecordBatchReader]:
-        query = query.strip().rstrip(";")
-        declared = _declared(raw, query) if not parameters else {}
+        query = trimmed(query)
+        declared = _declared(raw, with_values(query, parameters, lambda _: "NULL"))
         cursor = raw.execute(query, dict(parameters))
         names = [item[0] for item in cursor.description or ()]
         if twice := sorted({name for name in names if names.count(name) > 1}):
@@ -156,6 +183,10 @@ _MADE_FOR = (
 )
 
 
+def _is_busy(error: Exception) -> bool:
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in _BUSY
+
+
 def _column(name: str, declared: str, nullable: bool, has_default: bool) -> Column:
     kind = _arrow_type(declared)
     if kind is not None and pa.types.is_decimal(kind):  # a NUMERIC column holds a float: only what that holds exactly
@@ -171,7 +202,7 @@ def _arrow_type(declared: str) -> pa.DataType | None:
     for pattern, found in _DECLARED:
         if pattern.search(kind):
             return found
-    return pa.decimal128(38, 18) if kind else None
+    return None
 
 
 def _bindable(column: "pa.Array[Any]") -> "pa.Array[Any]":
@@ -219,12 +250,12 @@ def _array(values: list[Any], field: "pa.Field[Any]") -> "pa.Array[Any]":
         )
     except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError) as error:
         raise DataError(
-            f"column {field.name!r} is declared as {kind}, but holds a value that is none: {error}"
+            f"column {field.name!r} is declared as {kind}, but holds a value that is none: {error}. {_AS_TEXT}"
         ) from None
     converted = convert(texts.cast(pa.string()), kind)
     if converted.bad.true_count:
         bad = values[converted.bad.index(True).as_py()]
-        raise DataError(f"column {field.name!r} is declared as {kind}, but holds {bad!r}")
+        raise DataError(f"column {field.name!r} is declared as {kind}, but holds {bad!r}. {_AS_TEXT}")
     return converted.values
 
 

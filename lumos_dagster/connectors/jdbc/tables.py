@@ -6,7 +6,6 @@ from typing import Any
 
 import pyarrow as pa
 
-from lumos_dagster.accounting import Task
 from lumos_dagster.connectors.jdbc.database import Column, Database
 from lumos_dagster.connectors.jdbc.fitting import Fit
 from lumos_dagster.errors import ConfigError, DataError, Problem, TerminalError
@@ -34,6 +33,8 @@ class Table:
     def make(self, raw: Any, schema: pa.Schema, with_key: bool) -> None:
         """Create it for rows of this schema."""
         quote = self.database.quote
+        if with_key:
+            self.check_given([], schema.names)
         try:
             parts = [f"{quote(field.name)} {self.database.sql_type(field.type)}" for field in schema]
         except ValueError as error:
@@ -42,11 +43,34 @@ class Table:
             parts.append(f"PRIMARY KEY ({', '.join(quote(name) for name in self.key)})")
         raw.execute(f"CREATE TABLE {self.quoted} ({', '.join(parts)})")
 
-    def missing(self, raw: Any) -> TerminalError:
+    def missing(self, raw: Any, remedy: str = "") -> TerminalError:
         """The error of a table that is not there."""
         names = self.database.table_names(raw, self.schema)
         hint = near(self.name, names) or f"Tables there: {', '.join(names[:20]) or 'none'}."
-        return TerminalError(f"there is no table {self.quoted}; set create_table: true to make it. {hint}")
+        return TerminalError(f"there is no table {self.quoted}{remedy}. {hint}")
+
+    def check_given(self, columns: Sequence[Column], given: Sequence[str]) -> None:
+        """Raise DataError where the input lacks a column that the table or the load mode cannot do without."""
+        absent = [
+            column.name
+            for column in columns
+            if column.name not in given and not column.nullable and not column.has_default
+        ]
+        absent += [name for name in self.key if name not in given]
+        if absent:
+            hint = near(absent[0], given)
+            raise DataError(
+                f"table {self.quoted} needs a value for {', '.join(map(repr, dict.fromkeys(absent)))}, "
+                f"which the input lacks; it has {', '.join(given)}. {hint}".rstrip()
+            )
+
+
+@dataclass(frozen=True)
+class Matched:
+    """One Fit per column of the input that has a place in the table, and the names of those that have none."""
+
+    fits: list[Fit]
+    left_out: list[str]
 
 
 @dataclass(frozen=True)
@@ -56,67 +80,66 @@ class Matching:
     names: Mapping[str, str]
     has_user_schema: bool
     schema_change: str
+    makes_rows: bool
+    """Whether rows are made, so that every column that must have a value needs one."""
 
     def renamed(self, schema: pa.Schema) -> pa.Schema:
         """The input's columns under their names in the target. ConfigError for a name that is not there."""
-        unknown = [name for name in self.names if name not in schema.names]
-        if unknown:
+        if unknown := [name for name in self.names if name not in schema.names]:
             raise ConfigError(
                 Problem(
                     f"columns: the input has no {name!r}", allowed=tuple(schema.names), hint=near(name, schema.names)
                 )
                 for name in unknown
             )
-        fields = [field.with_name(self.names.get(field.name, field.name)) for field in schema]
-        return pa.schema(fields)
+        renamed = pa.schema([field.with_name(self.names.get(field.name, field.name)) for field in schema])
+        if twice := sorted({name for name in renamed.names if renamed.names.count(name) > 1}):
+            raise DataError(f"two columns of the input would fill {', '.join(map(repr, twice))}; rename or drop one")
+        return renamed
 
-    def fits(self, raw: Any, table: Table, schema: pa.Schema, task: Task) -> list[Fit]:
-        """One Fit per column of the input that has a place; the rest is dealt with as asked."""
+    def matched(self, raw: Any, table: Table, schema: pa.Schema) -> Matched:
+        """Find a place for each column of the input; what has none is dealt with as asked."""
         columns = {column.name: column for column in table.columns(raw)}
         wanted = self.renamed(schema)
         extra = [field for field in wanted if field.name not in columns]
         if extra and self.schema_change == "add_columns" and not self.has_user_schema:
-            columns |= self._add(raw, table, extra)
+            self._add(raw, table, extra)
+            columns = {column.name: column for column in table.columns(raw)}
             extra = []
-        self._settle(table, extra, list(columns), task)
-        self._check_required(table, columns, set(wanted.names))
-        return [
-            Fit(columns[field.name], source, field.name in table.key)
-            for source, field in zip(schema.names, wanted, strict=True)
-            if field.name in columns
+        left_out = [field.name for field in extra]
+        if left_out:
+            self._check_left_out(table, left_out, list(columns))
+        table.check_given(list(columns.values()) if self.makes_rows else [], wanted.names)
+        fits = [
+            Fit(columns[name], source, name in table.key)
+            for source, name in zip(schema.names, wanted.names, strict=True)
+            if name in columns
         ]
+        if not fits:
+            raise DataError(f"table {table.quoted} has no column of the input; it has {', '.join(columns)}")
+        return Matched(fits, left_out)
 
-    def _add(self, raw: Any, table: Table, fields: Sequence["pa.Field[Any]"]) -> dict[str, Column]:
+    def _add(self, raw: Any, table: Table, fields: Sequence["pa.Field[Any]"]) -> None:
+        quote = table.database.quote
         for field in fields:
-            kind = table.database.sql_type(field.type)
-            raw.execute(f"ALTER TABLE {table.quoted} ADD COLUMN {table.database.quote(field.name)} {kind}")
-        return {column.name: column for column in table.columns(raw)}
+            try:
+                kind = table.database.sql_type(field.type)
+            except ValueError as error:
+                raise DataError(f"cannot add column {field.name!r}: {error}. Convert it first.") from None
+            raw.execute(f"ALTER TABLE {table.quoted} ADD COLUMN {quote(field.name)} {kind}")
 
-    def _settle(self, table: Table, extra: Sequence["pa.Field[Any]"], known: Sequence[str], task: Task) -> None:
-        if not extra:
+    def _check_left_out(self, table: Table, names: Sequence[str], known: Sequence[str]) -> None:
+        """Leaving out is what a DDL of the user's asks for, but not where only upper and lower case differ."""
+        folded = {name.casefold(): name for name in known}
+        meant = {name: folded[name.casefold()] for name in names if name.casefold() in folded}
+        if self.schema_change == "ignore" or (self.has_user_schema and not meant):
             return
-        names = ", ".join(repr(field.name) for field in extra)
-        if not self.has_user_schema and self.schema_change != "ignore":
-            raise DataError(
-                f"table {table.quoted} has no column {names}; it has {', '.join(known)}. Leave them out "
-                "(remove_field), map them (columns), or set schema_change: add_columns or ignore"
-            )
-        task.log(f"{task.op}: left out, as table {table.quoted} has no such column: {names}")
-        for field in extra:
-            task.count.notes[f"column {field.name} left out"] = 0
-
-    def _check_required(self, table: Table, columns: Mapping[str, Column], given: set[str]) -> None:
-        absent = [
-            name
-            for name, column in columns.items()
-            if name not in given and not column.nullable and not column.has_default
-        ]
-        absent += [name for name in table.key if name not in given]
-        if absent:
-            raise DataError(
-                f"table {table.quoted} needs a value for {', '.join(map(repr, dict.fromkeys(absent)))}, "
-                f"which the input lacks; it has {', '.join(sorted(given))}"
-            )
+        hints = [f"columns: {{{name}: {other}}}" for name, other in meant.items()]
+        raise DataError(
+            f"table {table.quoted} has no column {', '.join(map(repr, names))}; it has {', '.join(known)}. "
+            + (f"Map what is only spelled differently ({', '.join(hints)})" if meant else
+               "Leave them out (remove_field), map them (columns), or set schema_change: add_columns or ignore")
+        )  # fmt: skip
 
 
 def staging_columns(fits: Sequence[Fit], position: str) -> list[Column]:

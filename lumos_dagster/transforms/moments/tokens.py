@@ -18,6 +18,7 @@ ZONE_TOKENS = frozenset({"ZZ", "Z"})
 # Moment gives these letters a meaning that is not offered here: a format with one would be misread.
 _OTHER_TOKENS = re.compile(r"Mo|Do|DDDo|do|d|w|W|Q|N|Y|y|g|G|e|E|k|z|L|l")
 _MOMENT = re.compile(rf"\[(?P<literal>[^\]]*)\]|(?P<token>{'|'.join(TOKENS)})(?!o)|(?P<other>.)", re.DOTALL)
+_LITERAL = re.compile(r"\[[^\]]*\]")
 _STRFTIME = re.compile(r"%(?P<directive>[-:]?.)|(?P<literal>[^%]+)|(?P<other>%)", re.DOTALL)
 _DIRECTIVES: Mapping[str, tuple[str, ...]] = {
     "Y": ("YYYY",), "y": ("YY",), "m": ("MM",), "-m": ("M",), "d": ("DD",), "-d": ("D",), "H": ("HH",), "-H": ("H",),
@@ -63,8 +64,8 @@ class Format:
 
 
 def parse_format(text: str) -> Format:
-    """The format that a text spells: strftime where a `%` is in it, else moment's. Raises ValueError."""
-    pieces = tuple(_strftime(text) if "%" in text else _moment(text))
+    """The format that a text spells: strftime's where a `%` is in it outside [ ], else moment's. Raises ValueError."""
+    pieces = tuple(_strftime(text) if "%" in _LITERAL.sub("", text) else _moment(text))
     if not any(piece.is_token for piece in pieces):
         raise ValueError(f"{text!r} has no date token in it, such as YYYY, MM, DD, HH, mm, ss")
     return Format(pieces)

@@ -8,7 +8,7 @@ from lumos_dagster.transforms.columns import Columns
 from lumos_dagster.transforms.constants import constant
 from lumos_dagster.transforms.expressions import parse, scalar
 from lumos_dagster.transforms.operation import Names, OnFields, Operation
-from lumos_dagster.transforms.rows import Rows, Step, to_polars
+from lumos_dagster.transforms.rows import Rows, Step
 
 
 class RenameField(Operation):
@@ -107,14 +107,13 @@ class AddField(Operation):
         if self.expression is None:
             values = constant(self.value)
             columns.put(self.field, values.type)
-            one = to_polars(values)
-            return lambda rows: rows.put(self.field, one.new_from_index(0, rows.height))
+            return lambda rows: rows.put_constant(self.field, values)
         formula = scalar(self.expression, columns, "expression")
         columns.put(self.field, formula.type)
-        check = self.check(formula.reads, lambda _: "the expression gives no value for this row") if formula.reads else None
-        return lambda rows: (
-            rows.put_checked(self.field, formula.run(rows), check) if check else rows.put(self.field, formula.run(rows))
-        )
+        if not formula.reads:
+            return lambda rows: rows.put(self.field, formula.run(rows))
+        check = self.check(formula.reads, lambda _: "the expression gives no value for this row")
+        return lambda rows: rows.put_checked(self.field, formula.run(rows), check)
 
 
 def _nothing(_: Rows) -> None:

@@ -40,9 +40,11 @@ class ConvertField(OnFields):
     def _is_known(cls, name: str) -> str:
         if name.strip().lower() != _JSON:
             try:
-                type_named(name)
+                kind = type_named(name)
             except ValueError as error:
                 raise ValueError(str(error).replace(TYPE_NAMES[-1], f"{TYPE_NAMES[-1]}, {_JSON}")) from error
+            if types.is_decimal256(kind):
+                raise ValueError(f"{name} has more than the 38 digits that a decimal can have here")
         return name
 
     @model_validator(mode="after")

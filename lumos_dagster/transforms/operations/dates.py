@@ -13,14 +13,13 @@ from lumos_dagster.conversion.frames import Array
 from lumos_dagster.errors import ConfigError, Problem
 from lumos_dagster.transforms.columns import Columns, wrong_type
 from lumos_dagster.transforms.moments import (
-    ISO,
     UNIX_TOKENS,
     Moments,
     in_zone,
     moments_of,
     parse_format,
     pattern,
-    read,
+    reader,
     write,
 )
 from lumos_dagster.transforms.operation import Operation
@@ -78,7 +77,7 @@ class FormatDate(Operation):
     def bind(self, columns: Columns) -> Step:
         """The field must be text, a date or a timestamp, or a number where from_format is X or x."""
         kind = columns.type_of(self.field)
-        reader = date_reader(self.field, kind, self.from_format)
+        read = date_reader(self.field, kind, self.from_format)
         target = parse_format(str(self.to_format or self.format))
         if (
             self.from_format
@@ -92,7 +91,7 @@ class FormatDate(Operation):
         check = self.check([self.field], lambda values: f"no such date, or not spelled as {spelled}")
 
         def step(rows: Rows) -> None:
-            moments = reader(rows.arrow(self.field))
+            moments = read(rows.arrow(self.field))
             if self.timezone:
                 moments = in_zone(moments, self.timezone)
             rows.put_checked(self.field, write(moments, target), check)
@@ -107,5 +106,5 @@ def date_reader(field: str, kind: pa.DataType, form: str | None) -> Callable[[Ar
     unix = form is not None and parse_format(form).has(UNIX_TOKENS)
     if not is_text(kind) and not (types.is_integer(kind) and unix):
         raise wrong_type(field, kind, "text, a date or a timestamp")
-    expression = pattern(parse_format(form)) if form else ISO
-    return lambda column: read(to_polars(as_text(column)), expression)
+    read = reader(parse_format(form) if form else None)
+    return lambda column: read(to_polars(as_text(column)))

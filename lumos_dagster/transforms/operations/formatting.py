@@ -13,7 +13,7 @@ from lumos_dagster.conversion.frames import Array
 from lumos_dagster.interface import StrictModel
 from lumos_dagster.transforms.columns import Columns, wrong_type
 from lumos_dagster.transforms.comparison import is_numeric
-from lumos_dagster.transforms.decimals import NUMBER, plain, wide
+from lumos_dagster.transforms.decimals import NUMBER, spelled, wide
 from lumos_dagster.transforms.operation import Operation
 from lumos_dagster.transforms.operations.text import text_of
 from lumos_dagster.transforms.rows import Step, to_arrow
@@ -72,15 +72,13 @@ class FormatField(Operation):
         if percent:
             numbers = pc.multiply(numbers, pa.scalar(100, pa.decimal256(3, 0)))
         suffix = _SUFFIX.get(self.formatter, "") if options.suffix is None else options.suffix
-        text = pl.col("text")
-        parts = text.str.extract_groups(r"^(?<minus>-?)(?<whole>[0-9]+)(?:\.(?<fraction>[0-9]+))?$").struct
-        whole = parts.field("whole").str.reverse().str.replace_all("([0-9]{3})", "${1},").str.strip_chars_end(",")
-        grouped = whole.str.reverse().str.replace_all(",", options.thousands_separator, literal=True)
-        fraction = pl.lit(options.decimal_separator) + parts.field("fraction")
-        written = pl.concat_str(
-            parts.field("minus"), pl.lit(options.prefix), grouped, fraction.fill_null(""), pl.lit(suffix)
-        )
-        return plain(numbers, places).to_frame("text").select(written).to_series()
+        whole, fraction = pl.col("whole"), pl.col("fraction")
+        if options.thousands_separator:
+            groups = whole.str.reverse().str.replace_all("([0-9]{3})", "${1},").str.strip_chars_end(",").str.reverse()
+            whole = groups.str.replace_all(",", options.thousands_separator, literal=True)
+        point = pl.when(fraction == "").then(pl.lit("")).otherwise(pl.lit(options.decimal_separator))
+        written = (pl.col("minus"), pl.lit(options.prefix), whole, point, fraction, pl.lit(suffix))
+        return spelled(numbers, places).select(pl.concat_str(written)).to_series()
 
 
 def _exact(values: pl.Series, places: int | None) -> Array:

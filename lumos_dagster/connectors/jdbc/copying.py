@@ -1,0 +1,96 @@
+"""PostgreSQL's COPY, both ways: batches to CSV and rows of CSV to batches, every value exactly."""
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pacsv
+
+from lumos_dagster.conversion import as_text, convert
+from lumos_dagster.errors import DataError
+
+TIMESTAMP_TZ = pa.timestamp("us", "UTC")
+_BLOCK_BYTES = 1 << 23
+
+
+def copy_in(raw: Any, table: str, columns: str, batches: Iterator[pa.RecordBatch]) -> int:
+    """Send the batches to a table; gives the rows that the server says have arrived."""
+    options = pacsv.WriteOptions(include_header=False, quoting_style="needed")
+    with raw.cursor() as cursor:
+        with cursor.copy(f"COPY {table} ({columns}) FROM STDIN (FORMAT csv)") as copy:
+            for batch in batches:
+                sink = io.BytesIO()
+                pacsv.write_csv(_spelled(batch), sink, options)
+                copy.write(sink.getbuffer())
+        rows: int = cursor.rowcount
+        return rows
+
+
+@contextmanager
+def copy_out(raw: Any, query: str, schema: pa.Schema, rows: int) -> Iterator[pa.RecordBatchReader]:
+    """The rows of a query that gives text where `schema` has text, and timestamps in UTC without their zone."""
+    with raw.cursor() as cursor, cursor.copy(f"COPY ({query}) TO STDOUT (FORMAT csv)") as copy:
+        yield pa.RecordBatchReader.from_batches(schema, _batches(copy, schema, rows))
+
+
+def _batches(copy: Any, schema: pa.Schema, rows: int) -> Iterator[pa.RecordBatch]:
+    types = {field.name: _read_as(field.type) for field in schema}
+    parse = pacsv.ParseOptions(newlines_in_values=True, ignore_empty_lines=len(schema) > 1)
+    values = pacsv.ConvertOptions(
+        column_types=types, null_values=[""], strings_can_be_null=True, quoted_strings_can_be_null=False,
+        true_values=["t"], false_values=["f"],
+    )  # fmt: skip
+    for block in _blocks(copy, rows):
+        # One block, so that no value is too long for it.
+        read = pacsv.ReadOptions(column_names=list(types), block_size=len(block) + 1, use_threads=False)
+        try:
+            table = pacsv.read_csv(io.BytesIO(block), read, parse, values)
+            columns = [_typed(column, field.type) for column, field in zip(table.columns, schema, strict=True)]
+        except pa.ArrowInvalid as error:
+            raise DataError(
+                f"a value cannot be read exactly: {error}. Values like infinity, NaN or a year beyond 9999 have "
+                "no place in every type: select such a column as text (column::text)"
+            ) from None
+        yield from pa.Table.from_arrays(columns, schema=schema).to_batches()
+
+
+def _blocks(copy: Any, rows: int) -> Iterator[bytes]:
+    """Whole rows of CSV, so many at a time, or fewer where they are long: the server sends each row by itself."""
+    block, count = io.BytesIO(), 0
+    while data := copy.read():
+        block.write(data)
+        count += 1
+        if count >= rows or block.tell() >= _BLOCK_BYTES:
+            yield block.getvalue()
+            block, count = io.BytesIO(), 0
+    if count:
+        yield block.getvalue()
+
+
+def _read_as(kind: pa.DataType) -> pa.DataType:
+    if pa.types.is_binary(kind):
+        return pa.string()
+    return pa.timestamp("us") if kind == TIMESTAMP_TZ else kind
+
+
+def _typed(column: Any, kind: pa.DataType) -> Any:
+    if pa.types.is_binary(kind):
+        return convert(column.combine_chunks(), kind).values
+    return column.cast(kind)
+
+
+def _spelled(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """The values as COPY reads them: what pyarrow writes its own way is made text first."""
+    columns: list[Any] = []
+    for column in batch.columns:
+        kind = column.type
+        if pa.types.is_binary(kind):
+            columns.append(pc.binary_join_element_wise(pa.scalar("\\x"), as_text(column), ""))
+        elif pa.types.is_nested(kind) or pa.types.is_time(kind):
+            columns.append(as_text(column))
+        else:
+            columns.append(column)
+    return pa.RecordBatch.from_arrays(columns, names=[f"c{number}" for number in range(len(columns))])

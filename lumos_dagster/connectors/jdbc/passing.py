@@ -1,0 +1,114 @@
+"""Rows on their way to the table and on to the loader's children: refused one by one, or held back until they count."""
+
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any, Self
+
+import pyarrow as pa
+
+from lumos_dagster.accounting import Task, nobody
+from lumos_dagster.connectors.jdbc.database import Column
+from lumos_dagster.connectors.jdbc.fitting import Part
+from lumos_dagster.connectors.jdbc.tables import Table
+from lumos_dagster.errors import DataError
+
+_SAVEPOINT = "_lumos_rows"
+
+
+@dataclass
+class Sender:
+    """Sends parts to a table. With `on_error: reject` or `skip` the rows that the database refuses are bad rows."""
+
+    raw: Any
+    table: Table
+    name: str
+    """The quoted name of the table to send to: `table` itself, or its staging table."""
+    columns: list[Column]
+    task: Task
+    refused: dict[int, str] = field(default_factory=dict)
+
+    def send(self, parts: Iterator[Part], taken: Callable[[Part], None]) -> int:
+        """Send them all, telling `taken` what has arrived; gives how many rows that is."""
+        if self.task.on_error in ("reject", "skip"):
+            return sum(self._carefully(part, taken) for part in parts)
+        expected = 0
+
+        def batches() -> Iterator[pa.RecordBatch]:
+            nonlocal expected
+            for part in parts:
+                expected += part.rows.num_rows
+                taken(part)
+                yield part.rows
+
+        return self._demand(self._append(batches()), expected)
+
+    def _append(self, batches: Iterator[pa.RecordBatch]) -> int:
+        return self.table.database.append(self.raw, self.name, self.columns, batches)
+
+    def _carefully(self, part: Part, taken: Callable[[Part], None]) -> int:
+        """Halve what the database refuses until the rows are found that are to blame."""
+        database, size = self.table.database, part.rows.num_rows
+        if not size:
+            return 0
+        self.task.cancellation.check()
+        self.raw.execute(f"SAVEPOINT {_SAVEPOINT}")
+        try:
+            arrived = self._append(iter([part.rows]))
+        except database.driver_errors() as error:
+            reason = database.error(error)
+            if not isinstance(reason, DataError):
+                raise
+            self.raw.execute(f"ROLLBACK TO SAVEPOINT {_SAVEPOINT}")
+            self.raw.execute(f"RELEASE SAVEPOINT {_SAVEPOINT}")
+            if size > 1:
+                halves = (part.slice(0, size // 2), part.slice(size // 2, size - size // 2))
+                return sum(self._carefully(half, taken) for half in halves)
+            self.refused[part.numbers[0].as_py()] = str(reason)
+            self.task.bad_rows(part.bad_rows([str(reason)]), 1)
+            return 0
+        self.raw.execute(f"RELEASE SAVEPOINT {_SAVEPOINT}")
+        taken(part)
+        return self._demand(arrived, size)
+
+    def _demand(self, arrived: int, expected: int) -> int:
+        if arrived != expected:
+            raise DataError(f"{expected} rows were sent to {self.name}, but {arrived} arrived; nothing was committed")
+        return arrived
+
+
+class Held:
+    """Rows held back on disk until the database has said which of them count; nothing where nobody waits for them."""
+
+    def __init__(self, schema: pa.Schema, task: Task) -> None:
+        self._task = task
+        self._schema = schema.append(pa.field("", pa.int64()))
+
+    def __enter__(self) -> Self:
+        self._file = tempfile.TemporaryFile()
+        self._writer = pa.ipc.new_stream(self._file, self._schema)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._writer.close()
+        self._file.close()
+
+    def hold(self, part: Part) -> None:
+        """Take the rows."""
+        if self._task.accept is not nobody:
+            columns = [*part.source.columns, part.numbers]
+            self._writer.write_batch(pa.RecordBatch.from_arrays(columns, schema=self._schema))
+
+    def release(self, lost: "pa.Array[Any]") -> None:
+        """Pass on all but those with the numbers in `lost`."""
+        self._writer.close()
+        self._file.seek(0)
+        with pa.ipc.open_stream(self._file) as reader:
+            for batch in reader:
+                names = batch.schema.names[:-1]
+                source = pa.RecordBatch.from_arrays(batch.columns[:-1], names=names)
+                part = Part(source, source, batch.column(batch.num_columns - 1))
+                self._task.accept((part.without(lost) if len(lost) else part).source)

@@ -1,0 +1,62 @@
+"""Both databases against the shipped suite, and what each is excused from."""
+
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from lumos_dagster.connectors.jdbc import JdbcExtractor, JdbcLoader
+from lumos_dagster.testing import SECRET, ConnectorConformance, Harness
+from lumos_dagster.testing.samples import SAMPLES
+from lumos_dagster_tests.servers.postgres import PostgresDatabase
+
+_MODES = {
+    "append": {"load_mode": "insert"},
+    "replace": {"load_mode": "replace"},
+    "upsert": {"load_mode": "upsert"},
+    "update": {"load_mode": "update"},
+}
+_NOBODY = {
+    "connection_string": f"jdbc:postgresql://ann:{SECRET}@127.0.0.1:1/shop?connect_timeout=5",
+    "table_name": "nothing",
+}
+_US = {pa.timestamp("ms"): pa.timestamp("us"), pa.timestamp("ms", "UTC"): pa.timestamp("us", "UTC")}
+
+
+def _harness(url: str, types: dict[pa.DataType, pa.DataType], waivers: dict[str, str], **more: object) -> Harness:
+    place = {"connection_string": url}
+    return Harness(
+        JdbcExtractor,
+        JdbcLoader,
+        # The first load makes the table with its key, as upsert does.
+        target=lambda name: {**place, "table_name": name, "create_table": True, "load_mode": "upsert"},
+        source=lambda name, schema: {**place, "table_name": name},
+        types={kind: types.get(kind, kind) for kind in SAMPLES},
+        modes=_MODES,  # type: ignore[arg-type]
+        missing_source={**place, "table_name": "missing"},
+        missing_target={**place, "table_name": "missing"},
+        unreachable_source=_NOBODY,
+        unreachable_target=_NOBODY,
+        drivers=("psycopg", "sqlite3", "sqlalchemy"),
+        waivers=waivers,
+        **more,  # type: ignore[arg-type]
+    )
+
+
+class TestPostgresql(ConnectorConformance):
+    @pytest.fixture
+    def harness(self, postgres: PostgresDatabase) -> Harness:
+        nested = {kind: pa.string() for kind in SAMPLES if pa.types.is_nested(kind)}
+        return _harness(postgres.url, _US | nested, {"keeps_nul_in_text": "PostgreSQL knows no U+0000 in text"})
+
+
+class TestSqlite(ConnectorConformance):
+    @pytest.fixture
+    def harness(self, tmp_path: Path) -> Harness:
+        integers = {pa.int16(): pa.int64(), pa.int32(): pa.int64()}
+        as_text = {kind: pa.string() for kind in SAMPLES if pa.types.is_nested(kind) or pa.types.is_decimal(kind)}
+        waivers = {
+            "keeps_nan_and_infinity": "SQLite stores NaN as NULL",
+            "keeps_minus_zero": "SQLite drops the sign of a zero",
+        }
+        return _harness(f"jdbc:sqlite:{tmp_path / 'suite.db'}", _US | integers | as_text, waivers)
