@@ -7,7 +7,7 @@ are its documentation, and its methods do the work.
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, ClassVar, Generic, Self, TypeVar
 
 import pyarrow as pa
@@ -37,7 +37,6 @@ __all__ = [
 
 ConnectionString = Annotated[SecretStr, WithJsonSchema({"type": "string", "format": "lumos-connection"})]
 """Where a server is. It may hold a password, so it is never shown; one without a password may be."""
-
 
 
 def _listed(value: object) -> object:
@@ -241,11 +240,20 @@ class Transformation(Step):
         """Build the transformer, hold it against the columns, and put it behind `rows`."""
         with self.transformer.task(book) as task:
             transformer = self.transformer.build()
-            schema = transformer.bind(rows.schema)
+            schema = self._bound(transformer, rows.schema)
             changed = transformer.apply(counted_in(rows, task), task)
             if changed.schema != schema:
                 raise DataError(f"{task.op}: gives columns {changed.schema} where {schema} were announced")
             yield pa.RecordBatchReader.from_batches(schema, counted_out(changed, task))
+
+    def _bound(self, transformer: Transformer, schema: pa.Schema) -> pa.Schema:
+        """The columns that come out; a mistake says where in the job file its option stands."""
+        try:
+            return transformer.bind(schema)
+        except ConfigError as error:
+            prefix = f"jobs.{self.transformer.op}.options"
+            problems = (replace(found, path=f"{prefix}.{found.path}".rstrip(".")) for found in error.problems)
+            raise ConfigError(problems) from None
 
 
 def counted_in(rows: pa.RecordBatchReader, task: Task) -> pa.RecordBatchReader:

@@ -34,7 +34,7 @@ def make_op(plan: Plan, node: Node) -> dg.OpDefinition:
 
     ins = {rows_input(parent): dg.In(RELATION_TYPE) for parent in node.parents}
     ins |= {order_input(parent): dg.In(dg.Nothing) for parent in node.after}
-    outs = {DONE: dg.Out(dg.Nothing, description="The op has ended; its counts are here.")}
+    outs = {DONE: dg.Out(dg.Nothing, io_manager_key=RELATION_IO, description="The op has ended; its counts are here.")}
     if node.children:
         outs[ROWS] = dg.Out(RELATION_TYPE, is_required=False, io_manager_key=RELATION_IO, description="The op's rows.")
     return dg.OpDefinition(

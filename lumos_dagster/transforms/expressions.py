@@ -62,6 +62,7 @@ _ALLOWED_TEXT = (
     "fields, constants, comparisons, in, between, like, is null, and, or, not, + - * / %, ||, "
     "upper, lower, trim, length, abs, round"
 )
+_QUOTES = 'Text stands in single quotes, a field whose name is an SQL word or has blanks in double ones ("order date").'
 _PARTS = {"this", "expression", "expressions", "low", "high", "decimals", "quoted", "is_string"}
 
 
@@ -74,7 +75,7 @@ def parse(text: str) -> Node:
         start = max(first["col"] - len(first["highlight"] or ""), 0)
         missing = str(first["description"]).startswith("Required keyword")
         reason = f"something is missing beside {first['highlight']}" if missing else first["description"]
-        raise ValueError(f"{_at(text, start)}: {reason}") from None
+        raise ValueError(f"{_at(text, start)}: {reason}. {_QUOTES}") from None
     except TokenError as error:
         raise ValueError(f"{text!r}: a quote is not closed") from error
     if len(trees) != 1 or trees[0] is None:
@@ -82,7 +83,9 @@ def parse(text: str) -> Node:
     for node in trees[0].walk():
         extra = {name for name, value in node.args.items() if value} - _PARTS - {"safe", "typed"}
         if not isinstance(node, _ALLOWED) or extra:
-            raise ValueError(f"{_at(text, _start(node))}: {node.sql()} is not known here; allowed: {_ALLOWED_TEXT}")
+            raise ValueError(
+                f"{_at(text, _start(node))}: {node.sql()} is not known here; allowed: {_ALLOWED_TEXT}. {_QUOTES}"
+            )
     return trees[0]
 
 

@@ -23,24 +23,20 @@ def mongodb_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    log = tmp_path_factory.mktemp("mongodb") / "server.log"
-    command = [
-        Path(sys.executable).with_name("secantusd-py"),
-        "--storage-path",
-        ":memory:",
-        "--port",
-        str(port),
-        "--log-level",
-        "WARNING",
-    ]
-    with log.open("wb") as output, subprocess.Popen(command, stdout=output, stderr=output, cwd=log.parent) as server:
+    folder = tmp_path_factory.mktemp("mongodb")
+    command = [Path(sys.executable).with_name("secantusd-py"), "--storage-path", ":memory:", "--port", str(port)]
+    environment = {**os.environ, "TMPDIR": str(folder)}  # "memory" is a temporary folder of the server's
+    with (
+        (folder / "server.log").open("wb") as log,
+        subprocess.Popen(command, stdout=log, stderr=log, cwd=folder, env=environment) as server,
+    ):
         url = f"mongodb://127.0.0.1:{port}/"
         try:
             with MongoClient(url, serverSelectionTimeoutMS=_START_SECONDS * 1000) as client:
                 client.admin.command("ping")
             yield url
         finally:
-            server.terminate()
+            server.kill()  # asked politely, this server sometimes waits for itself
 
 
 @pytest.fixture

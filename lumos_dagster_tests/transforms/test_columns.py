@@ -6,8 +6,11 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from jsonschema import Draft202012Validator
 from pydantic import ValidationError
 
+from lumos_dagster.catalog import Catalog
+from lumos_dagster.config import json_schema
 from lumos_dagster.errors import ConfigError
 from lumos_dagster.transforms import Json, Map
 from lumos_dagster.transforms.operations import OPERATIONS
@@ -158,6 +161,32 @@ def test_every_operation_is_in_the_json_schema_under_each_name() -> None:
         assert list(operation.names) in named
         assert described["description"]
         assert all(field.description for field in operation.model_fields.values()), operation
+
+
+@pytest.mark.parametrize(
+    ("operation", "valid"),
+    [
+        ({"operation": "convert_field", "field": "a", "type": "int"}, True),
+        ({"operation": "convert_field", "field": "a", "to_type": "int"}, True),
+        ({"type": "convert", "field": "a", "to_type": "int"}, True),
+        ({"operation": "convert_field", "field": "a"}, False),
+        ({"operation": "add", "field": "a", "operand": 1}, True),
+        ({"type": "add", "field": "a", "value": 1}, True),
+        ({"type": "filter", "field": "a", "operator": "=", "value": 1}, True),
+        ({"type": "trim", "fields": ["a", "b"]}, True),
+        ({"type": "trim", "field": "a", "feild": "b"}, False),
+        ({"field": "a"}, False),
+    ],
+)
+def test_the_json_schema_takes_what_the_parser_takes(operation: dict[str, Any], valid: bool) -> None:
+    schema = json_schema(Catalog())
+    job = {
+        "version": "1.0",
+        "name": "x",
+        "jobs": {"t": {"type": "transformer", "transformer_type": "json", "options": {"transforms": [operation]}}},
+    }
+
+    assert Draft202012Validator(schema).is_valid(job) is valid
 
 
 def test_no_two_operations_share_a_name_but_add() -> None:

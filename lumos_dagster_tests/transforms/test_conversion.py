@@ -118,7 +118,7 @@ def test_each_spelling_and_several_fields() -> None:
         ({"type": "timestamp", "timezone": "Mars/Base"}, "not a time zone"),
         ({"type": "date", "format": "DD/MM"}, "no year"),
         ({"type": "timestamp", "format": "YYYY Z"}, "give timezone"),
-        ({}, "required key 'type' is missing"),
+        ({}, "required key 'to_type' is missing"),
     ],
 )
 def test_wrong_options_are_told(options: dict[str, Any], says: str) -> None:

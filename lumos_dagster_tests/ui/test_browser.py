@@ -57,7 +57,7 @@ def test_the_graph_has_an_op_per_entry_with_its_kind(ui: DagsterUI, page: Page, 
     page.goto(f"{ui.url}/locations/lumos/jobs/quickstart")
     for op in ("read_reports", "clean_reports", "load_strikes"):
         expect(page.get_by_text(op, exact=True).first).to_be_visible(timeout=SLOW_MS)
-    for kind in ("csv", "json", "SQLite"):
+    for kind in ("json", "SQLite"):
         expect(page.get_by_text(kind, exact=True).first).to_be_visible()
     shot(page, "graph", tmp_path)
 
@@ -66,19 +66,19 @@ def test_a_job_launched_from_the_launchpad_succeeds_and_shows_its_rows(
     ui: DagsterUI, page: Page, tmp_path: Path
 ) -> None:
     page.goto(f"{ui.url}/locations/lumos/jobs/quickstart/playground")
-    scaffold = page.get_by_role("button", name="Scaffold all default config")
-    scaffold.click()
-    expect(page.get_by_text("damaging_strikes").first).to_be_visible()
+    page.get_by_role("button", name="Scaffold all default config").click()
+    page.get_by_role("button", name="Confirm").click()
+    expect(page.get_by_text("select_fields").first).to_be_visible()
     shot(page, "launchpad", tmp_path)
     page.get_by_role("button", name="Launch Run").click()
     page.wait_for_url("**/runs/**")
     run_id = page.url.rsplit("/", 1)[-1].split("?")[0]
     assert finished(ui, run_id) == "SUCCESS"
-    expect(page.get_by_text("load_strikes").first).to_be_visible()
+    page.get_by_text("load_strikes").first.click()
     expect(page.get_by_text("rows_in").first).to_be_visible()
     shot(page, "run", tmp_path)
     rows = materialized_rows(ui, run_id)
-    assert rows == {"quickstart/load_strikes": 914}
+    assert rows == {"quickstart/load_strikes": 1061}
 
 
 def finished(ui: DagsterUI, run_id: str) -> str:

@@ -60,6 +60,14 @@ class Address:
 
 def parse_address(text: str, username: str | None = None, password: str | None = None) -> Address:
     """The address behind a connection string. ValueError, without any of its secrets, where it is none."""
+    database, rest = find_database(text)
+    if database.in_a_file:
+        return _file(database, rest, is_jdbc=text.startswith("jdbc:"))
+    return _server(database, rest, username, password)
+
+
+def find_database(text: str) -> tuple[Database, str]:
+    """The kind of database that a connection string begins with, and the rest of the text."""
     match = _SCHEME.fullmatch(text.removeprefix("jdbc:"))
     names = {alias: database for database in DATABASES for alias in database.schemes}
     if not match or match["name"] not in names:
@@ -68,10 +76,7 @@ def parse_address(text: str, username: str | None = None, password: str | None =
         raise ValueError(
             f"not a known database{f' {found!r}' if found else ''}; allowed: {known}. {near(found, names)}".rstrip()
         )
-    database = names[match["name"]]
-    if database.in_a_file:
-        return _file(database, match["rest"], is_jdbc=text.startswith("jdbc:"))
-    return _server(database, match["rest"], username, password)
+    return names[match["name"]], match["rest"]
 
 
 def _file(database: Database, rest: str, is_jdbc: bool) -> Address:

@@ -2,7 +2,7 @@
 
 import io
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import pyarrow as pa
@@ -32,8 +32,15 @@ def copy_in(raw: Any, table: str, columns: str, batches: Iterator[pa.RecordBatch
 @contextmanager
 def copy_out(raw: Any, query: str, schema: pa.Schema, rows: int) -> Iterator[pa.RecordBatchReader]:
     """The rows of a query that gives text where `schema` has text, and timestamps in UTC without their zone."""
-    with raw.cursor() as cursor, cursor.copy(f"COPY ({query}) TO STDOUT (FORMAT csv)") as copy:
-        yield pa.RecordBatchReader.from_batches(schema, _batches(copy, schema, rows))
+    with ExitStack() as stack:
+        cursor = stack.enter_context(raw.cursor())
+        copy = stack.enter_context(cursor.copy(f"COPY ({query}) TO STDOUT (FORMAT csv)"))
+
+        def batches() -> Iterator[pa.RecordBatch]:
+            yield from _batches(copy, schema, rows)
+            stack.close()  # the connection can be used again as soon as the last row is read
+
+        yield pa.RecordBatchReader.from_batches(schema, batches())
 
 
 def _batches(copy: Any, schema: pa.Schema, rows: int) -> Iterator[pa.RecordBatch]:

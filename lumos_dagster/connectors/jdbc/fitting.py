@@ -83,7 +83,7 @@ class Fitting:
             for found, reason in findings:
                 bad: Any = (
                     found if good is None else pc.and_(found, good)
-                )  # a row is bad once, for the first reason found
+                )  # bad once, for the first reason
                 if not bad.true_count:
                     continue
                 if self.task.on_error == "null" and fit.column.nullable and not fit.is_key:

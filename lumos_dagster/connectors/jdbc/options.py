@@ -7,8 +7,8 @@ from typing import Literal
 
 from pydantic import AliasChoices, Field, SecretStr, field_validator
 
-from lumos_dagster.connectors.jdbc.address import Address, parse_address
-from lumos_dagster.interface import Component, ConnectionString
+from lumos_dagster.connectors.jdbc.address import Address, find_database, parse_address
+from lumos_dagster.interface import Component, ConnectionString, Texts
 from lumos_dagster.values import Raw
 
 Mode = Literal["insert", "append", "update", "upsert", "replace", "truncate", "delete_insert"]
@@ -36,7 +36,7 @@ class JdbcOptions(Component):
     def technology(cls, options: Mapping[str, Raw]) -> str:
         """The icon of the database, where the connection string tells it without the environment."""
         try:
-            return parse_address(str(options.get("connection_string", ""))).database.technology
+            return find_database(str(options.get("connection_string", "")))[0].technology
         except ValueError:
             return ""
 
@@ -54,7 +54,7 @@ class LoadOptions(JdbcOptions):
     load_mode: Mode = Field("insert", validation_alias=AliasChoices("load_mode", "mode"))
     """insert (= append) adds; update changes rows whose key is there; upsert does both; replace makes the table anew
     from the input; truncate empties it first; delete_insert deletes the input's keys, then inserts."""
-    key_column: tuple[str, ...] = Field(
+    key_column: Texts = Field(
         ("id",), min_length=1, validation_alias=AliasChoices("key_column", "key_columns")
     )
     """The column or columns that tell rows apart, for update, upsert and delete_insert."""
@@ -64,19 +64,14 @@ class LoadOptions(JdbcOptions):
     """Make the table where it is missing: by `table_schema`, else from the input's columns."""
     table_schema: str | None = None
     """The table's DDL. Columns that the input has beyond it are left out and counted."""
-    pre_sql: tuple[str, ...] = ()
+    pre_sql: Texts = ()
     """SQL to run before the rows, in their transaction: a text or a list."""
-    post_sql: tuple[str, ...] = ()
+    post_sql: Texts = ()
     """SQL to run after the rows, in their transaction: a text or a list."""
     columns: dict[str, str] = Field(default_factory=dict)
     """Input column -> table column, where the names differ."""
     schema_change: Literal["error", "add_columns", "ignore"] = "error"
     """What becomes of input columns that the table lacks, unless `table_schema` is given."""
-
-    @field_validator("key_column", "pre_sql", "post_sql", mode="before")
-    @classmethod
-    def _one_or_more(cls, value: object) -> object:
-        return (value,) if isinstance(value, str) else value
 
 
 def split_name(table_name: str) -> tuple[str | None, str]:

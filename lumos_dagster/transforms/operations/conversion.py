@@ -6,7 +6,9 @@ from typing import Self, TypeAlias
 import polars as pl
 import pyarrow as pa
 from pyarrow import types
-from pydantic import AliasChoices, Field, field_validator, model_validator
+from pydantic import AliasChoices, Field, GetJsonSchemaHandler, field_validator, model_validator
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from lumos_dagster.conversion import as_text, convert, is_text
 from lumos_dagster.conversion.frames import Array, Kind
@@ -27,7 +29,7 @@ class ConvertField(OnFields):
 
     names = ("convert_field", "convert", "cast")
 
-    to_type: str = Field(validation_alias=AliasChoices("type", "to_type"))
+    to_type: str = Field(validation_alias=AliasChoices("to_type", "type"))
     """string, int, float, decimal(p,s), bool, date, time, timestamp, timestamptz, binary, or json: text that is valid
     JSON. Where the operation names itself by `type:`, this is written `to_type`."""
     format: ReadFormat | None = None
@@ -55,6 +57,17 @@ class ConvertField(OnFields):
         if self.format and not any(is_one(self._target) for is_one in dated):
             raise ValueError(f"format is for dates, times and timestamps, not for {self.to_type}")
         return self
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """`type` is the operation's name or the target, so which keys are needed depends on it."""
+        found = super().__get_pydantic_json_schema__(schema, handler)
+        target = [{"required": ["to_type"]}, {"required": ["type"]}]
+        named = {"required": ["type", "to_type"], "properties": {"type": {"enum": list(cls.names)}}}
+        rules = [rule for rule in found.get("allOf", ()) if rule != {"oneOf": target}]
+        needed = [name for name in found.get("required", ()) if name != "to_type"]
+        either = [{"required": ["operation"], "oneOf": target}, named]
+        return found | {"required": needed, "allOf": rules, "anyOf": either}
 
     @property
     def _target(self) -> Kind:
