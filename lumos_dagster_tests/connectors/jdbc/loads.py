@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -62,6 +63,13 @@ def give(process: "subprocess.Popen[str]", *ids: int) -> None:
     process.stdin.flush()
 
 
+def end(process: "subprocess.Popen[str]") -> None:
+    """There are no more rows."""
+    assert process.stdin
+    process.stdin.close()
+    process.stdin = None
+
+
 def wait_until(connection: "psycopg.Connection[Any]", condition: str) -> None:
     """Ask the server until the condition holds."""
     query = f"select pg_sleep(0.01) is not null, ({condition})"
@@ -85,6 +93,7 @@ class Background:
         self.result: Any = None
         self.error: LumosError | None = None
         self._work = work
+        self._started = time.monotonic()
         self._thread = threading.Thread(target=self._do)
         self._thread.start()
 
@@ -93,6 +102,10 @@ class Background:
             self.result = self._work()
         except LumosError as error:
             self.error = error
+
+    def seconds(self) -> float:
+        """How long it has been at it."""
+        return time.monotonic() - self._started
 
     def join(self) -> "Background":
         """Wait for the end."""
