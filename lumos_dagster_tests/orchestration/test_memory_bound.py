@@ -67,5 +67,6 @@ def test_a_big_csv_loads_in_little_memory(mode: str, mebibytes: int, tmp_path: P
     (tmp_path / "job.yaml").write_text(JOB.format(url=postgres.url))
     rows = write_csv(tmp_path / "big.csv", mebibytes)
     peak = peak_mebibytes(tmp_path, mode, rows)
+    print(f"{mebibytes} MiB of CSV, {mode}: peak {peak} MiB")
     assert peak < LIMIT_MIB
     assert postgres.rows("select count(*), max(id) from big") == [(rows, rows - 1)]

@@ -183,6 +183,7 @@ def test_what_others_hold_may_be_free_later(postgres_place: Place, postgres: Pos
         for setting, message in (("lock_timeout", "lock timeout"), ("statement_timeout", "statement timeout")):
             with pytest.raises(TransientError, match=message):
                 place.load(ONE, pre_sql=f"set local {setting} = 50")
+        holder.rollback()
     assert place.load(ONE).inserted == 1
 
 
