@@ -73,7 +73,7 @@ def _serve(folder: Path) -> Iterator[PostgresServer]:
     hba.write_text(f"host all {PASSWORD_USER} 127.0.0.1/32 scram-sha-256\n{hba.read_text()}")
     settings = ["-c", "fsync=off", "-c", "listen_addresses=127.0.0.1", "-c", f"unix_socket_directories={folder}"]
     with (folder / "log").open("wb") as log:
-        command = [binaries / "postgres", "-D", data, "-p", str(port), *settings]
+        command: list[str | Path] = [binaries / "postgres", "-D", data, "-p", str(port), *settings]
         with subprocess.Popen(command, user=user, stdout=log, stderr=log) as process:
             server = PostgresServer(port)
             try:

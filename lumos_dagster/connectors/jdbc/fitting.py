@@ -81,9 +81,7 @@ class Fitting:
         for fit in self.fits:
             values, findings = _fitted(fit, batch.column(batch.schema.get_field_index(fit.source)))
             for found, reason in findings:
-                bad: Any = (
-                    found if good is None else pc.and_(found, good)
-                )  # bad once, for the first reason
+                bad: Any = found if good is None else pc.and_(found, good)  # bad once, for the first reason
                 if not bad.true_count:
                     continue
                 if self.task.on_error == "null" and fit.column.nullable and not fit.is_key:

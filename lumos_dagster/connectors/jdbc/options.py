@@ -54,9 +54,7 @@ class LoadOptions(JdbcOptions):
     load_mode: Mode = Field("insert", validation_alias=AliasChoices("load_mode", "mode"))
     """insert (= append) adds; update changes rows whose key is there; upsert does both; replace makes the table anew
     from the input; truncate empties it first; delete_insert deletes the input's keys, then inserts."""
-    key_column: Texts = Field(
-        ("id",), min_length=1, validation_alias=AliasChoices("key_column", "key_columns")
-    )
+    key_column: Texts = Field(("id",), min_length=1, validation_alias=AliasChoices("key_column", "key_columns"))
     """The column or columns that tell rows apart, for update, upsert and delete_insert."""
     batch_size: int = Field(10_000, gt=0)
     """Rows sent at a time where the driver sends rows; all of them are one transaction."""

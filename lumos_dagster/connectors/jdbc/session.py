@@ -53,26 +53,24 @@ def waiting(task: Task, seconds: float = _WAIT_SECONDS) -> Iterator[None]:
 @contextmanager
 def _interrupted(address: Address, raw: Any, task: Task) -> Iterator[None]:
     """Break what blocks once the attempt is cancelled, again and again: a call may begin just after the first try."""
-    ended = Event()
-    breakers: list[Thread] = []
+    told, ended = Event(), Event()
 
     def break_calls() -> None:
+        told.wait()
         while not ended.is_set():
             with suppress(address.database.driver_errors()):
                 address.database.cancel(raw)
             ended.wait(_PAUSE_SECONDS)
 
-    def start() -> None:
-        breakers.append(Thread(target=break_calls, daemon=True))
-        breakers[-1].start()
-
+    breaker = Thread(target=break_calls, daemon=True)
+    breaker.start()
     try:
-        with task.cancellation.interrupting(start):
+        with task.cancellation.interrupting(told.set):
             yield
     finally:
         ended.set()
-        for breaker in breakers:
-            breaker.join()
+        told.set()
+        breaker.join()
 
 
 def _without_password(address: Address, error: LumosError) -> LumosError:

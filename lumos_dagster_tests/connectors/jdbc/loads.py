@@ -20,6 +20,7 @@ from lumos_dagster_tests.connectors.jdbc.conftest import Place
 _SCRIPT = """
 import sys
 from datetime import UTC, datetime
+from itertools import islice
 import pyarrow as pa
 from lumos_dagster.accounting import Book
 from lumos_dagster.connectors.jdbc import JdbcLoader
@@ -29,8 +30,8 @@ url, storage, load_id = sys.argv[1:]
 schema = pa.schema({"id": pa.int64()})
 
 def rows():
-    for line in sys.stdin:
-        yield pa.RecordBatch.from_pydict({"id": [int(line)]}, schema=schema)
+    while lines := list(islice(sys.stdin, 1000)):
+        yield pa.RecordBatch.from_pydict({"id": list(map(int, lines))}, schema=schema)
 
 with Book(RunContext("job", "run", load_id, datetime.now(UTC), storage)).task("load") as task:
     loader = JdbcLoader.model_validate({"connection_string": url, "table_name": "t"})

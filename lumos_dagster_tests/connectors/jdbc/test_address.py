@@ -64,7 +64,10 @@ def test_a_file_is_found_in_every_spelling(text: str, path: str) -> None:
         ("ssl=true&sslmode=require", {"sslmode": "require"}),
         ("ssl=false", {}),
         ("currentSchema=sales", {"options": "-c search_path=sales"}),
-        ("options=-c%20statement_timeout%3D9&currentSchema=a,b", {"options": "-c statement_timeout=9 -c search_path=a,b"}),
+        (
+            "options=-c%20statement_timeout%3D9&currentSchema=a,b",
+            {"options": "-c statement_timeout=9 -c search_path=a,b"},
+        ),
     ],
 )
 def test_parameters_are_those_of_the_jdbc_driver(query: str, parameters: dict[str, str]) -> None:

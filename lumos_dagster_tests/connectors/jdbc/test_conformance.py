@@ -20,7 +20,10 @@ _NOBODY = {
     "connection_string": f"jdbc:postgresql://ann:{SECRET}@127.0.0.1:1/shop?connect_timeout=5",
     "table_name": "nothing",
 }
-_US = {pa.timestamp("ms"): pa.timestamp("us"), pa.timestamp("ms", "UTC"): pa.timestamp("us", "UTC")}
+_US: dict[pa.DataType, pa.DataType] = {
+    pa.timestamp("ms"): pa.timestamp("us"),
+    pa.timestamp("ms", "UTC"): pa.timestamp("us", "UTC"),
+}
 
 
 def _harness(url: str, types: dict[pa.DataType, pa.DataType], waivers: dict[str, str], **more: object) -> Harness:
@@ -53,8 +56,8 @@ class TestPostgresql(ConnectorConformance):
 class TestSqlite(ConnectorConformance):
     @pytest.fixture
     def harness(self, tmp_path: Path) -> Harness:
-        integers = {pa.int16(): pa.int64(), pa.int32(): pa.int64()}
-        decimals = {kind: pa.string() for kind in SAMPLES if pa.types.is_decimal(kind)}
+        integers: dict[pa.DataType, pa.DataType] = {pa.int16(): pa.int64(), pa.int32(): pa.int64()}
+        decimals: dict[pa.DataType, pa.DataType] = {kind: pa.string() for kind in SAMPLES if pa.types.is_decimal(kind)}
         waivers = {
             "keeps_nan_and_infinity": "SQLite stores NaN as NULL",
             "keeps_minus_zero": "SQLite drops the sign of a zero",

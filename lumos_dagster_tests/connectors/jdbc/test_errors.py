@@ -5,8 +5,9 @@ import sqlite3
 import time
 import traceback
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import psycopg
@@ -89,7 +90,7 @@ def test_an_error_in_the_middle_of_the_rows(postgres_place: Place, sqlite_place:
         postgres_place.read(query=query, batch_size=100)
     numbers = "with recursive n(i) as (select 1 union all select i + 1 from n where i < 9999) select abs(case i when "
     sqlite_place.sql("create table t (id integer)")
-    with pytest.raises(TerminalError, match="sqlite .*: integer overflow"):
+    with pytest.raises(TerminalError, match=r"sqlite .*: integer overflow"):
         sqlite_place.read(query=f"{numbers} 5000 then -9223372036854775807 - 1 else i end) as x from n", batch_size=100)
 
 
@@ -97,7 +98,7 @@ def test_a_user_without_rights(postgres_place: Place, postgres: PostgresDatabase
     url = _as(postgres, PASSWORD_USER)
     place = postgres_place
     place.sql("create table t (id bigint)")
-    with pytest.raises(TerminalError, match="the table \"_lumos_loads\".* cannot be made: permission denied"):
+    with pytest.raises(TerminalError, match=r'the table "_lumos_loads".* cannot be made: permission denied'):
         place.load(ONE, connection_string=url, password=PASSWORD)
     place.load(ONE, "1")
     with pytest.raises(TerminalError, match="permission denied for table _lumos_loads"):
@@ -115,7 +116,7 @@ def test_a_file_that_is_none(sqlite_place: Place, sqlite_file: Path, tmp_path: P
     for work in (sqlite_place.read, lambda: sqlite_place.load(ONE)):
         with pytest.raises(TerminalError, match="file is not a database"):
             work()
-    with pytest.raises(TerminalError, match="the folder .* cannot be made: Not a directory"):
+    with pytest.raises(TerminalError, match=r"the folder .* cannot be made: Not a directory"):
         sqlite_place.load(ONE, connection_string=f"sqlite:///{sqlite_file}/below/x.db")
     with pytest.raises(TerminalError, match="unable to open database file"):
         sqlite_place.load(ONE, connection_string=f"sqlite:///{tmp_path}")
@@ -190,14 +191,26 @@ def test_what_others_hold_may_be_free_later(postgres_place: Place, postgres: Pos
 def test_a_deadlock_may_work_the_next_time(postgres_place: Place, postgres: PostgresDatabase) -> None:
     place = postgres_place
     place.sql("create table t (id bigint primary key); create table u (id bigint)")
+    reading, go = Event(), Event()
+
+    def rows() -> Iterator[pa.RecordBatch]:
+        reading.set()
+        go.wait(30)
+        yield from ONE.to_batches()
+
     with postgres.connect() as holder, postgres.connect() as watcher:
         holder.autocommit = False
         holder.execute("set deadlock_timeout = '60s'; lock table u")
-        load = load_in_background(place, ONE, pre_sql="set local deadlock_timeout = 1; lock table t", post_sql="lock table u")
+        reader = pa.RecordBatchReader.from_batches(ONE.schema, rows())
+        load = load_in_background(
+            place, reader, pre_sql="set local deadlock_timeout = 1; lock table t", post_sql="lock table u"
+        )
+        reading.wait(30)
+        waits = Background(lambda: holder.execute("lock table t"))
         wait_until(watcher, SOMEBODY_WAITS)
-        holder.execute("select 1 from pg_locks")
-        with _in_background(holder, "lock table t"):
-            load.join()
+        go.set()
+        load.join()
+        waits.join()
         holder.rollback()
 
     assert isinstance(load.error, TransientError)
@@ -207,7 +220,7 @@ def test_a_deadlock_may_work_the_next_time(postgres_place: Place, postgres: Post
 def test_nothing_stays_open_after_an_error(place: Place) -> None:
     """A connection that is not closed would warn when it is collected, and warnings are errors here."""
     place.load(ONE, "1", create_table=True)
-    before = len(os.listdir("/proc/self/fd")) if Path("/proc/self/fd").exists() else 0
+    before = len(list(Path("/proc/self/fd").iterdir())) if Path("/proc/self/fd").exists() else 0
     for _ in range(3):
         with pytest.raises(LumosError):
             place.read(query="select nothing")
@@ -215,7 +228,7 @@ def test_nothing_stays_open_after_an_error(place: Place) -> None:
             place.load(ONE, "2", table_name="missing")
         with pytest.raises(LumosError):
             place.load(ONE, "2", pre_sql="nonsense")
-    after = len(os.listdir("/proc/self/fd")) if before else 0
+    after = len(list(Path("/proc/self/fd").iterdir())) if before else 0
     assert after <= before
 
 
@@ -242,10 +255,3 @@ def _ends_at_once(work: Background, cancellation: Cancellation) -> None:
 def _until(condition: Any) -> None:
     while not condition():
         os.sched_yield()
-
-
-@contextmanager
-def _in_background(connection: "psycopg.Connection[Any]", statement: str) -> Iterator[None]:
-    work = Background(lambda: connection.execute(statement))
-    yield
-    work.join()

@@ -29,7 +29,9 @@ def test_a_table_and_parts_of_it(filled: Place) -> None:
     assert everything.schema.field("born").type == pa.date32()
     assert everything.schema.field("paid").type == pa.decimal128(10, 2)
     assert everything.num_rows == 9
-    chosen = filled.read(columns=["paid", "id"], where="id > :least and name like '%:x%' or id = 9", parameters={"least": 8})
+    chosen = filled.read(
+        columns=["paid", "id"], where="id > :least and name like '%:x%' or id = 9", parameters={"least": 8}
+    )
     assert chosen.to_pylist() == [{"paid": Decimal("2.25"), "id": 9}]
 
 
@@ -109,7 +111,7 @@ def test_parameters_are_found_where_they_stand(query: str, filled_in: str) -> No
         "select id, name from t order by id desc;",
         "select id, name from t order by id desc; -- the end",
         "select id, name from t order by id desc -- the end",
-        "with some as (select * from t) select id, name from some order by id desc",
+        "with few as (select * from t) select id, name from few order by id desc",
         "\n  select id, name from (select * from t) as q order by 1 desc\n;\n",
         "select id, name from t where name like '%name%' and '%s' <> '%(x)s' order by 1 desc",
     ],

@@ -11,7 +11,23 @@ import pytest
 from lumos_dagster.errors import DataError
 from lumos_dagster_tests.connectors.jdbc.conftest import Place
 
-TEXTS = ["", None, "'", '"', '""', "a,b", "a\nb", "a\r\nb", "\\.", "\\N", "%s", "🙂日本語", " a ", "NULL", "long " * 1_000_000]
+TEXTS = [
+    "",
+    None,
+    "'",
+    '"',
+    '""',
+    "a,b",
+    "a\nb",
+    "a\r\nb",
+    "\\.",
+    "\\N",
+    "%s",
+    "🙂日本語",
+    " a ",
+    "NULL",
+    "long " * 1_000_000,
+]
 
 
 def _one(kind: pa.DataType, *values: Any) -> pa.Table:
@@ -55,7 +71,11 @@ def test_nested_values_become_json(place: Place, kind: str) -> None:
         ("double precision", ["1.5", "1e-300", "-.5"], [1.5, 1e-300, -0.5]),
         ("boolean", ["true", "FALSE", "1", "0"], [True, False, True, False]),
         ("date", ["0001-01-01", "9999-12-31"], [date(1, 1, 1), date(9999, 12, 31)]),
-        ("timestamp", ["2026-03-04T05:06:07.000001", "2026-03-04"], [datetime(2026, 3, 4, 5, 6, 7, 1), datetime(2026, 3, 4)]),
+        (
+            "timestamp",
+            ["2026-03-04T05:06:07.000001", "2026-03-04"],
+            [datetime(2026, 3, 4, 5, 6, 7, 1), datetime(2026, 3, 4)],
+        ),
         ("time", ["05:06", "23:59:59.999999"], [time(5, 6), time(23, 59, 59, 999999)]),
     ],
 )
@@ -102,7 +122,9 @@ def test_text_that_is_no_such_value_is_a_bad_row(place: Place, declared: str, ba
         ("date", datetime(2026, 1, 1, 1), "does not fit"),
     ],
 )
-def test_a_value_too_large_or_too_fine_is_a_bad_row(postgres_place: Place, declared: str, value: Any, reason: str) -> None:
+def test_a_value_too_large_or_too_fine_is_a_bad_row(
+    postgres_place: Place, declared: str, value: Any, reason: str
+) -> None:
     postgres_place.sql(f"create table t (id integer, v {declared})")
 
     with pytest.raises(DataError, match=f"row 1: field 'v': value .*: .*{reason}"):
@@ -187,7 +209,7 @@ def test_instants_stay_the_same_instant(place: Place) -> None:
 
 def test_a_reading_says_which_value_has_no_place_in_arrow(postgres_place: Place) -> None:
     for value in ("'NaN'::numeric(5,2)", "'infinity'::timestamp", "'10000-01-01'::date"):
-        with pytest.raises(DataError, match="cannot be read exactly: .*column::text"):
+        with pytest.raises(DataError, match=r"cannot be read exactly: .*column::text"):
             postgres_place.read(query=f"select {value} as v")
 
 
@@ -198,7 +220,7 @@ def test_sqlite_holds_what_its_columns_declare(sqlite_place: Place) -> None:
 
     assert found.to_pylist() == [{"id": 1, "u": "a-b", "j": "{}", "p": Decimal("1.5"), "d": date(2026, 1, 2), "x": 7}]
     sqlite_place.sql("update t set d = 5")
-    with pytest.raises(DataError, match="column 'd' is declared as date32.*, but holds 5. .*CAST"):
+    with pytest.raises(DataError, match=r"column 'd' is declared as date32.*, but holds 5. .*CAST"):
         sqlite_place.read()
     sqlite_place.sql("update t set d = null, id = 'one'")
     with pytest.raises(DataError, match="column 'id' is declared as int64, but holds a value that is none"):
