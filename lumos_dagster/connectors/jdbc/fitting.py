@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -11,6 +12,7 @@ from lumos_dagster.accounting import BadRow, Task
 from lumos_dagster.connectors.jdbc.database import Column
 from lumos_dagster.conversion import convert
 from lumos_dagster.errors import DataError
+from lumos_dagster.interface import BATCH_ROWS
 
 Array = Any
 """A pyarrow.Array: the stubs know too little of the kinds that compute functions take."""
@@ -67,9 +69,9 @@ class Fitting:
 
     def parts(self, rows: pa.RecordBatchReader) -> Iterator[Part]:
         """The rows that fit; the others are booked as bad."""
-        for batch in rows:
+        for batch in _of_bounded_size(rows):
             fitted, good = self._fit(batch)
-            numbers: Array = pa.array(range(self.seen + 1, self.seen + batch.num_rows + 1), pa.int64())
+            numbers: Array = pa.array(np.arange(self.seen + 1, self.seen + batch.num_rows + 1))
             self.seen += batch.num_rows
             part = Part(fitted, batch, numbers)
             yield part if good is None else part.filtered(good)
@@ -100,6 +102,12 @@ class Fitting:
         for index in positions:
             row = batch.slice(index, 1).to_pylist()[0]
             yield BadRow(self.seen + index + 1, fit.source, row[fit.source], reason, row)
+
+
+def _of_bounded_size(rows: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
+    for batch in rows:
+        for start in range(0, batch.num_rows, BATCH_ROWS):
+            yield batch.slice(start, BATCH_ROWS)
 
 
 def _fitted(fit: Fit, source: Array) -> tuple[Array, list[tuple[Array, str]]]:

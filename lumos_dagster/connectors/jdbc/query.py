@@ -11,8 +11,7 @@ _TOKEN = re.compile(
       \b[eE]'(?:[^'\\]|\\.|'')*' | '(?:[^']|'')*' | "(?:[^"]|"")*"   # texts and quoted names
     | (?P<tag>\$(?:[A-Za-z_]\w*)?\$).*?(?P=tag)                     # $$ texts $$
     | (?P<comment> --[^\n]* | /\*.*?\*/ )
-    | ::                                                            # a cast
-    | (?<![\w:\[]):(?P<name>[A-Za-z_]\w*)
+    | (?<![\w:]):(?P<name>[A-Za-z_]\w*)                             # but no cast, and no 12:30
     | (?P<end>;)
     """,
     re.VERBOSE | re.DOTALL,

@@ -39,6 +39,10 @@ def test_a_password_works_and_a_wrong_one_is_not_shown(postgres_place: Place, po
         assert wrong not in "".join(traceback.format_exception(raised.value))
     with pytest.raises(TerminalError, match="password"):
         postgres_place.read(connection_string=_as(postgres, PASSWORD_USER))
+    with pytest.raises(DataError, match=r'invalid input syntax for type integer: "\*\*\*"'):
+        postgres_place.read(
+            query=f"select '{PASSWORD}'::integer", connection_string=_as(postgres, PASSWORD_USER), password=PASSWORD
+        )
 
 
 def test_who_and_where_must_exist(postgres_place: Place, postgres: PostgresDatabase) -> None:

@@ -98,6 +98,7 @@ def test_only_the_last_semicolon_goes(query: str, same: str) -> None:
         ("select ':a''', :a -- :a", "select ':a''', <a> -- :a"),
         ("select 'it''s' || :a::text", "select 'it''s' || <a>::text"),
         ("select :a /* :a */", "select <a> /* :a */"),
+        ("select array[:a,:a]", "select array[<a>,<a>]"),
     ],
 )
 def test_parameters_are_found_where_they_stand(query: str, filled_in: str) -> None:
