@@ -1,6 +1,6 @@
 """A Plan becomes a Dagster graph job: one op per entry, the same names, the same edges."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import dagster as dg
@@ -8,13 +8,14 @@ import dagster as dg
 from lumos_dagster.config.model import JobFile, Pipeline
 from lumos_dagster.orchestration.io_managers.relation import RELATION_IO, relation_io_manager
 from lumos_dagster.orchestration.launch import DIGEST, OP_DIGESTS, op_digests
-from lumos_dagster.orchestration.names import DONE, ROWS, definition_name, order_input, rows_input
+from lumos_dagster.orchestration.names import DONE, ROWS, definition_name, done_output, order_input, rows_input
 from lumos_dagster.orchestration.ops import make_op
 from lumos_dagster.orchestration.redaction import shown_text
 from lumos_dagster.orchestration.resources import LUMOS, lumos_resource
-from lumos_dagster.plan import Node, Plan, make_plan
+from lumos_dagster.plan import Node, Path, Plan, make_plan
 
-Dependencies = dict[dg.NodeInvocation, Mapping[str, dg.DependencyDefinition]]
+Dependency = dg.DependencyDefinition | dg.MultiDependencyDefinition
+Dependencies = dict[dg.NodeInvocation, Mapping[str, Dependency]]
 PRELOAD = "lumos_dagster.orchestration.preload"
 
 
@@ -57,29 +58,48 @@ def _graph(plan: Plan) -> dg.GraphDefinition:
             if nodes:
                 definition: Any = _sub_graph(plan, entry, nodes, ops)
                 definitions.append(definition)
-                edges = {order_input(parent): _order(parent) for parent in nodes[0].after}
+                edges = {order_input(parent): _order(parent, plan) for parent in nodes[0].after}
                 dependencies[dg.NodeInvocation(definition.name, alias=entry.name)] = edges
         elif (entry.name,) in plan.nodes:
             node = plan.nodes[entry.name,]
             definitions.append(ops[node.path])
-            dependencies[dg.NodeInvocation(ops[node.path].name, alias=entry.name)] = _edges(node)
+            dependencies[dg.NodeInvocation(ops[node.path].name, alias=entry.name)] = _edges(node, plan)
     return dg.GraphDefinition(name=plan.job.name, node_defs=definitions, dependencies=dependencies)
 
 
-def _edges(node: Node) -> dict[str, dg.DependencyDefinition]:
-    rows = {rows_input(parent): dg.DependencyDefinition(parent[0], ROWS) for parent in node.parents}
-    return rows | {order_input(parent): _order(parent) for parent in node.after}
+def _edges(node: Node, plan: Plan) -> dict[str, Dependency]:
+    rows: dict[str, Dependency] = {
+        rows_input(parent): dg.DependencyDefinition(parent[0], ROWS) for parent in node.parents
+    }
+    return rows | {order_input(parent): _order(parent, plan) for parent in node.after}
 
 
-def _order(parent: tuple[str, ...]) -> dg.DependencyDefinition:
-    return dg.DependencyDefinition(parent[0], DONE)
+def _order(parent: Path, plan: Plan) -> Dependency:
+    """Wait until `parent` has ended, or was skipped because an op before it failed under `continue`.
+
+    A skipped op says nothing, but the one that failed does, and one answer of several is enough for Dagster.
+    """
+    ends = [_end(parent, plan), *(_end(path, plan) for path in _forgiven(parent, plan))]
+    return ends[0] if len(ends) == 1 else dg.MultiDependencyDefinition(list(dict.fromkeys(ends)))
+
+
+def _forgiven(path: Path, plan: Plan) -> Iterator[Path]:
+    """The ops that give rows to this one, near or far, and may fail without failing the run."""
+    for parent in plan.nodes[path].parents:
+        if plan.nodes[parent].failure_policy == "continue":
+            yield parent
+        yield from _forgiven(parent, plan)
+
+
+def _end(path: Path, plan: Plan) -> dg.DependencyDefinition:
+    return dg.DependencyDefinition(path[0], DONE if len(path) == 1 else done_output(path))
 
 
 def _sub_graph(
     plan: Plan, pipeline: Pipeline, nodes: list[Node], ops: Mapping[tuple[str, ...], dg.OpDefinition]
 ) -> dg.GraphDefinition:
-    """A pipeline as a graph of its own: its first op waits for other pipelines, its last says when it has ended."""
-    first, last = nodes[0], nodes[-1]
+    """A pipeline as a graph of its own: its first op waits for other pipelines, each says when it has ended."""
+    first = nodes[0]
     dependencies: Dependencies = {
         dg.NodeInvocation(ops[node.path].name, alias=node.path[1]): {
             rows_input(parent): dg.DependencyDefinition(parent[1], ROWS) for parent in node.parents
@@ -100,6 +120,9 @@ def _sub_graph(
             for parent in first.after
         ],
         output_mappings=[
-            dg.OutputMapping(graph_output_name=DONE, mapped_node_name=last.path[1], mapped_node_output_name=DONE)
+            dg.OutputMapping(
+                graph_output_name=done_output(node.path), mapped_node_name=node.path[1], mapped_node_output_name=DONE
+            )
+            for node in nodes
         ],
     )

@@ -29,3 +29,8 @@ def rows_input(parent: Path) -> str:
 def order_input(parent: Path) -> str:
     """The input that only waits for a parent."""
     return "after_" + safe("__".join(parent))
+
+
+def done_output(stage: Path) -> str:
+    """The output of a pipeline's sub-graph that says that one of its stages has ended."""
+    return f"{DONE}_{safe(stage[-1])}"

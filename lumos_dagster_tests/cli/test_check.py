@@ -12,7 +12,10 @@ def test_validate_shows_every_mistake_of_every_file_with_its_place(project: Path
     result = lumos("validate")
     assert result.exit_code == 2
     lines = result.stdout.splitlines()
-    assert any(":5: jobs.read.extractor_type" in line and "broken.yaml:" in line and "Did you mean 'csv'?" in line for line in lines)
+    assert any(
+        ":5: jobs.read.extractor_type" in line and "broken.yaml:" in line and "Did you mean 'csv'?" in line
+        for line in lines
+    )
     assert any("jobs.load.options.tabel_name" in line and "Did you mean 'table_name'?" in line for line in lines)
     assert any("numbers.yaml: valid: job numbers, 3 ops" in line for line in lines)
 

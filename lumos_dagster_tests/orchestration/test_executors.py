@@ -48,7 +48,9 @@ def run(project: Path, *command: str) -> "subprocess.CompletedProcess[str]":
         **os.environ, "DAGSTER_HOME": str(project / "home"), "LUMOS_JOBS_DIR": str(project / "jobs"),
     }  # fmt: skip
     program = [str(Path(sys.executable).with_name(command[0])), *command[1:]]
-    return subprocess.run(program, cwd=project, env=environment, capture_output=True, text=True, timeout=170, check=False)
+    return subprocess.run(
+        program, cwd=project, env=environment, capture_output=True, text=True, timeout=170, check=False
+    )
 
 
 def rows(project: Path, query: str) -> list[tuple[object, ...]]:

@@ -72,7 +72,9 @@ def test_assets_pass_frames_tables_and_relations_and_a_new_run_replaces(
     assert told.metadata["dagster/row_count"].value == 3
 
 
-def test_one_asset_is_materialised_from_what_an_earlier_run_stored(tmp_path: Path, instance: dg.DagsterInstance) -> None:
+def test_one_asset_is_materialised_from_what_an_earlier_run_stored(
+    tmp_path: Path, instance: dg.DagsterInstance
+) -> None:
     resources = {"io_manager": JdbcIOManager(connection_string=f"jdbc:sqlite:{tmp_path}/out.db")}
     dg.materialize([as_frame], instance=instance, resources=resources)
     assert dg.materialize([as_frame, as_table], instance=instance, resources=resources, selection=[as_table]).success
@@ -118,10 +120,15 @@ def test_what_cannot_be_stored_is_refused_by_name(tmp_path: Path, instance: dg.D
     assert "cannot store a int; give a pandas.DataFrame" in str(failure.step_failure_data)
 
 
-def test_a_servers_refusal_names_the_trouble_and_no_secret(postgres: PostgresDatabase, instance: dg.DagsterInstance) -> None:
+def test_a_servers_refusal_names_the_trouble_and_no_secret(
+    postgres: PostgresDatabase, instance: dg.DagsterInstance
+) -> None:
     url = f"postgresql://careful:wrong-canary@127.0.0.1:{postgres.server.port}/{postgres.name}"
     result = dg.materialize(
-        [as_frame], instance=instance, resources={"io_manager": JdbcIOManager(connection_string=url)}, raise_on_error=False
+        [as_frame],
+        instance=instance,
+        resources={"io_manager": JdbcIOManager(connection_string=url)},
+        raise_on_error=False,
     )
     (failure,) = result.filter_events(lambda event: event.is_step_failure)
     assert "password authentication failed" in str(failure.step_failure_data)

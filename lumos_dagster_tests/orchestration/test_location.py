@@ -56,7 +56,7 @@ def test_strict_makes_a_broken_file_an_error(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setenv("LUMOS_STRICT", "1")
     write(tmp_path, "good")
     (tmp_path / "broken.yaml").write_text("version: 1\n")
-    with pytest.raises(ConfigError, match="broken.yaml"):
+    with pytest.raises(ConfigError, match=r"broken\.yaml"):
         build_definitions(tmp_path)
 
 

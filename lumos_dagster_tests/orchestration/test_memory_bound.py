@@ -63,7 +63,9 @@ def peak_mebibytes(project: Path, mode: str, rows: int) -> int:
 
 @pytest.mark.parametrize("mode", ["streaming", "staged"])
 @pytest.mark.parametrize("mebibytes", [150, pytest.param(2048, marks=[pytest.mark.slow, pytest.mark.timeout(1800)])])
-def test_a_big_csv_loads_in_little_memory(mode: str, mebibytes: int, tmp_path: Path, postgres: PostgresDatabase) -> None:
+def test_a_big_csv_loads_in_little_memory(
+    mode: str, mebibytes: int, tmp_path: Path, postgres: PostgresDatabase
+) -> None:
     (tmp_path / "job.yaml").write_text(JOB.format(url=postgres.url))
     rows = write_csv(tmp_path / "big.csv", mebibytes)
     peak = peak_mebibytes(tmp_path, mode, rows)
