@@ -101,7 +101,9 @@ def _why_kept_first(loader: Loader, rows: Relation) -> str:
     if not loader.atomic and list(_extractions(rows)):
         return "a retry of this load needs the very same input"
     where = loader.location()
-    if where and any(extraction.extractor.build().location() == where for extraction in _extractions(rows)):
+    sources = (extraction.extractor.build().location() for extraction in _extractions(rows))
+    # A source may be a whole database, whose location the tables' begin with.
+    if any(source and f"{where}:".startswith(f"{source}:") for source in sources):
         return "they come from the place that they go to"
     return ""
 

@@ -10,7 +10,7 @@ import dagster as dg
 import pyarrow as pa
 
 from lumos_dagster.accounting import Task
-from lumos_dagster.config.model import Entry, JobFile, Kind
+from lumos_dagster.config.model import Entry, JobFile, Kind, Pipeline
 from lumos_dagster.errors import DataError, TerminalError, TransientError
 from lumos_dagster.interface import Component, Extractor, Loader, LoadResult, SecretStr, Transformer
 from lumos_dagster.orchestration.jobs import build_job
@@ -93,7 +93,7 @@ def entry(name: str, kind: Kind, component: type[Component], parents: Sequence[s
     return replace(built, **more)  # type: ignore[arg-type]
 
 
-def job(*entries: Entry, **more: object) -> JobFile:
+def job(*entries: Entry | Pipeline, **more: object) -> JobFile:
     """A job of these entries."""
     return replace(JobFile("numbers.yaml", "numbers", "Numbers", entries, text="version: 1"), **more)  # type: ignore[arg-type]
 

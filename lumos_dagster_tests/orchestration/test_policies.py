@@ -6,7 +6,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from lumos_dagster.config.model import Entry, Execution, Retry
+from lumos_dagster.config.model import Entry, Execution, Pipeline, Retry
 from lumos_dagster_tests.orchestration.parts import Book, Losing, Numbers, Odd, entry, job, run_job
 
 MODES: tuple[Execution, ...] = ("staged", "streaming")
@@ -92,6 +92,54 @@ def test_continue_records_the_failure_skips_its_row_dependents_and_runs_the_rest
     assert ran.run.tags["lumos/failed/load"] == "continue"
     assert ran.metadata["load"]["failed"] == "load: refused"
     assert (folder / "load_later").exists()
+
+
+def test_what_only_waits_for_a_skipped_op_runs_under_continue(folder: Path, instance: dg.DagsterInstance) -> None:
+    options = {"folder": str(folder)}
+    entries = (
+        entry("early", "extractor", Numbers),
+        entry("load_early", "loader", Book, ["early"], options={**options, "fails": 1, "error": "data"}),
+        entry("load_again", "loader", Book, ["load_early"], options=options),
+        entry("later", "extractor", Numbers, ["load_again"]),
+        entry("load_later", "loader", Book, ["later"], options=options),
+    )
+    ran = run_job(job(*entries, failure_policy="continue"), instance)
+    assert ran.success
+    assert ran.steps("STEP_SKIPPED") == ["load_again"]
+    assert (folder / "load_later").exists()
+
+
+def test_what_only_waits_for_a_skipped_op_is_skipped_under_fail(folder: Path, instance: dg.DagsterInstance) -> None:
+    ran = run_job(
+        job(
+            entry("early", "extractor", Numbers, failure_policy="continue"),
+            entry(
+                "load_early", "loader", Book, ["early"], options={"folder": str(folder), "fails": 1, "error": "data"}
+            ),
+            entry("later", "extractor", Numbers, ["load_early"]),
+        ),
+        instance,
+    )
+    assert not ran.success
+    assert ran.steps("STEP_SUCCESS") == ["early"]
+
+
+def test_a_pipeline_runs_after_one_that_failed_in_the_middle_under_continue(
+    folder: Path, instance: dg.DagsterInstance
+) -> None:
+    def pipeline(name: str, middle: type[Odd], parents: tuple[str, ...] = ()) -> Pipeline:
+        load = entry("load", "loader", Book, ["transform_1"], options={"folder": str(folder)})
+        stages = (
+            entry("extract", "extractor", Numbers),
+            entry("transform_1", "transformer", middle, ["extract"]),
+            load,
+        )
+        return Pipeline(name, stages, parents)
+
+    ran = run_job(job(pipeline("a", Losing), pipeline("b", Odd, ("a",)), failure_policy="continue"), instance)
+    assert ran.success
+    assert ran.steps("STEP_SKIPPED") == ["a.load"]
+    assert (folder / "b.load").exists()
 
 
 def test_an_op_with_two_parents_is_skipped_when_one_of_them_failed_under_continue(

@@ -56,7 +56,7 @@ class JdbcExtractor(JdbcOptions, Extractor):
                 yield pa.RecordBatchReader.from_batches(rows.schema, _to_the_end(raw, rows, address, task))
 
     def location(self) -> str:
-        """The file, or the table on its server."""
+        """The file, or the table on its server; of a query, which may read any of them, the database."""
         return location_of(self.address(), self.table_name)
 
     def _query(self, raw: Any, address: Address) -> str:

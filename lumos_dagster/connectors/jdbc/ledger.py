@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from lumos_dagster.accounting import Task
-from lumos_dagster.connectors.jdbc.database import Database
+from lumos_dagster.connectors.jdbc.tables import Table
 from lumos_dagster.errors import TerminalError
 from lumos_dagster.interface import LoadResult
 
@@ -29,13 +29,14 @@ class Ledger:
     has committed, and then finds it done; an older one cannot commit after a newer one.
     """
 
-    def __init__(self, database: Database, schema: str | None, target: tuple[str, ...], task: Task) -> None:
-        self._database = database
-        self._schema = schema
-        self._name = database.quote(schema, TABLE)
+    def __init__(self, table: Table, task: Task) -> None:
+        database = self._database = table.database
+        self._schema = table.schema
+        self._name = database.quote(table.schema, TABLE)
         # A statement with values takes a % in a name for a value's place, where that is how they are spelled.
         self._table = self._name.replace("%", "%%") if "%" in database.mark else self._name
-        key = (task.run.load_id, task.run.job, task.op, " ".join(target))
+        # The table alone: its database is the one that the ledger lies in, by whatever host or port it is reached.
+        key = (task.run.load_id, task.run.job, task.op, table.quoted)
         self._key = tuple(_within(text, width) for text, width in zip(key, _WIDTHS.values(), strict=True))
 
     def is_there(self, raw: Any) -> bool:

@@ -34,8 +34,8 @@ class JdbcLoader(LoadOptions, Loader):
         if address.database.in_a_file:
             _make_folder(Path(address.name).resolve().parent)
         schema, name = split_name(self.table_name)
-        ledger = Ledger(address.database, schema, self.target(), task)
         table = Table(address.database, schema, name, self.key_column if self.load_mode in KEYED else ())
+        ledger = Ledger(table, task)
         with connect(address, task) as raw:
             self._prepare(raw, ledger, address, task)
             loading = Loading(raw, table, self, task)

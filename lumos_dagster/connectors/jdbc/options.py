@@ -87,10 +87,10 @@ def split_name(table_name: str) -> tuple[str | None, str]:
 
 
 def location_of(address: Address, table_name: str | None) -> str:
-    """What reading or writing locks: a whole SQLite file, else one table; "" for a query on a server."""
+    """What reading or writing locks: a whole SQLite file, else one table; all of the database for a query."""
     if address.database.in_a_file:
         return f"{address.database.name}:{Path(str(address.name)).resolve()}"
     if not table_name:
-        return ""
+        return ":".join(address.place)
     schema, table = split_name(table_name)
     return ":".join((*address.place, schema or address.database.default_schema, table))
