@@ -90,6 +90,18 @@ def test_a_resume_is_the_same_load_and_a_new_run_is_not(folder: Path, instance: 
     assert load_of(instance, first).run_id == first.run_id
 
 
+def test_doing_only_what_a_failed_run_left_is_the_same_load_though_no_tag_says_so(
+    folder: Path, instance: dg.DagsterInstance
+) -> None:
+    extract, load = numbers(folder)
+    broken = replace(load, options={**load.options, "fails": 9, "error": "terminal"})
+    failed = run_job(job(extract, broken), instance).run
+    rest = replace_run(failed, "rest", parent=failed.run_id, tags={})
+    assert load_of(instance, rest._replace(step_keys_to_execute=["load"])).run_id == failed.run_id
+    assert load_of(instance, rest._replace(step_keys_to_execute=["extract", "load"])).run_id == "rest"
+    assert load_of(instance, rest._replace(step_keys_to_execute=None)).run_id == "rest"
+
+
 def replace_run(run: dg.DagsterRun, run_id: str, parent: str, tags: dict[str, str]) -> dg.DagsterRun:
     return run._replace(run_id=run_id, parent_run_id=parent, root_run_id=parent, tags=tags)
 
