@@ -85,9 +85,9 @@ def make_plan(job: JobFile, mode: Execution | None = None) -> Plan:
         if node.entry.kind != "extractor" and not node.parents
     ]
     if problems:
-        raise ConfigError(problems)
+        raise ConfigError(job.placed(problem) for problem in problems)
     plan = Plan(job, mode or job.execution, ordered)
-    if problems := list(_unordered(plan)):
+    if problems := [job.placed(problem) for problem in _unordered(plan)]:
         raise ConfigError(problems)
     mode = plan.mode
     with_children = {

@@ -26,6 +26,7 @@ _MUST_BE = {
     "model_type": "a mapping",
     "model_attributes_type": "a mapping",
 }
+_TOO_SHORT = ("too_short", "string_too_short")
 _MAY_QUOTE = ("value_error", "lumos", "secret_value")
 """Findings in a component's own words, which may quote the value."""
 
@@ -110,6 +111,8 @@ def _problem(detail: ErrorDetails, raw: Raw, path: str, resolved: bool) -> Probl
 
 
 def _message(detail: ErrorDetails) -> str:
+    if detail["type"] in _TOO_SHORT and detail.get("ctx", {}).get("min_length") == 1:
+        return "must not be empty"
     if detail["type"] in _MUST_BE:
         return f"must be {_MUST_BE[detail['type']]}"
     text = detail["msg"].removeprefix("Value error, ").replace("Input should", "must")

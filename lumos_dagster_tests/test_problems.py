@@ -25,6 +25,8 @@ class Options(StrictModel):
     """How many."""
     table: Annotated[str, Field(validation_alias=AliasChoices("table_name", "table"))] = ""
     """Where."""
+    first: Annotated[str, Field(min_length=1)] = "a"
+    """What comes first."""
     nested: Nested = Nested()
     """More."""
     names: tuple[str, ...] = ()
@@ -47,6 +49,7 @@ def told(options: dict[str, Any], model: type[BaseModel] = Options) -> list[str]
             "jobs.x.options.mode: not an allowed value; found 'upsrt'; allowed: insert, upsert. Did you mean 'upsert'?",
         ),
         ({"size": "many"}, "jobs.x.options.size: must be a whole number; found 'many'"),
+        ({"first": ""}, "jobs.x.options.first: must not be empty; found ''"),
         ({"size": 0}, "jobs.x.options.size: must be greater than 0; found 0"),
         ({"nested": {"depth": []}}, "jobs.x.options.nested.depth: must be a whole number; found []"),
         ({"nested": 5}, "jobs.x.options.nested: must be a mapping; found 5"),
@@ -63,7 +66,7 @@ def test_each_mistake_is_told(options: dict[str, Any], message: str) -> None:
 def test_an_unknown_key_is_told_with_every_spelling_that_is_known() -> None:
     (text,) = told({"tabel_name": "x"})
 
-    assert "unknown key 'tabel_name'; allowed: mode, size, table_name, nested, names, password" in text
+    assert "unknown key 'tabel_name'; allowed: mode, size, table_name, first, nested, names, password" in text
     assert "Did you mean 'table_name'?" in text
 
 

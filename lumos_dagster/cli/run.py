@@ -1,8 +1,10 @@
 """`lumos run`: a job file through Dagster, its progress told while it goes."""
 
 import json
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext, redirect_stdout
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, get_args
@@ -14,6 +16,7 @@ from lumos_dagster.cli.problems import fail
 from lumos_dagster.cli.views import Lines, Live, Silent, View, summary_lines
 from lumos_dagster.config import load_folder, load_job, scalar
 from lumos_dagster.config.model import Entry, Execution, Executor, JobFile, Pipeline
+from lumos_dagster.config.names import dagster_name
 from lumos_dagster.errors import ConfigError, Problem
 from lumos_dagster.orchestration.execute import Order, Report, latest_report, run_file
 from lumos_dagster.orchestration.instance import open_instance
@@ -42,7 +45,7 @@ def run(
         options, variables = _overrides(load_job(file, Catalog()), changes)
         order = Order(file, options, variables, mode, executor, resume)
         view: View = Silent() if as_json else Live() if sys.stdout.isatty() else Lines()
-        with open_instance() as instance, view:
+        with open_instance() as instance, view, _stdout_kept_clean() if as_json else nullcontext():
             report = run_file(order, instance, view.tell)
     except ConfigError as error:
         fail(error, as_json)
@@ -57,10 +60,24 @@ def show(job: str, as_json: bool) -> None:
     """Show how the latest run of JOB went: the counts of every op, however it was launched."""
     try:
         with open_instance() as instance:
-            report = latest_report(Path(job).stem if job.endswith((".yaml", ".yml")) else job, instance)
+            report = latest_report(dagster_name(job) if job.endswith((".yaml", ".yml")) else job, instance)
     except ConfigError as error:
         fail(error, as_json)
     _show(report, as_json)
+
+
+@contextmanager
+def _stdout_kept_clean() -> Iterator[None]:
+    """What a run prints (the console loader, a user's own Python), child processes included, goes to stderr."""
+    sys.stdout.flush()
+    stdout = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        with redirect_stdout(sys.stderr):
+            yield
+    finally:
+        os.dup2(stdout, 1)
+        os.close(stdout)
 
 
 def _show(report: Report, as_json: bool) -> None:
@@ -88,7 +105,7 @@ def _find(job: str) -> Path:
         if job == job_file.name:
             return Path(job_file.path)
     for broken_path, error in broken:
-        if Path(broken_path).stem == job:
+        if job in (Path(broken_path).stem, dagster_name(broken_path)):
             raise error
     names = [job_file.name for job_file in jobs]
     raise ConfigError(Problem(f"no job {job!r} in {folder}", allowed=tuple(names), hint=near(job, names)))

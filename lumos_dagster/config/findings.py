@@ -50,6 +50,16 @@ class Findings:
                 return self.places[written]
             path = path.rpartition(".")[0]
 
+    def places_by_name(self) -> dict[str, Place]:
+        """Every place by the path that an op's errors name: entries by their names, a pipeline's parts as stages."""
+        names = {written: path for path, written in self._written.items()}
+        found: dict[str, Place] = {}
+        for written, place in self.places.items():
+            parts = written.split(".")
+            entry = ".".join(parts[:2])
+            found[".".join((names.get(entry, entry), *_stage(parts[2:])))] = place
+        return found
+
     def item(self, path: str, index: int) -> str:
         """The path of an item where `path` is a list, else `path` itself: one text may stand for a list of one."""
         item = f"{path}.{index}"
@@ -91,6 +101,18 @@ class Findings:
     def _placed(self, problem: Problem) -> Problem:
         line, column = self.place(problem.path)
         return replace(problem, file=self.file, line=line, column=column)
+
+
+def _stage(parts: list[str]) -> list[str]:
+    """What stands below an entry, a pipeline's part by the name of its stage."""
+    match parts:
+        case ["pipeline", "extractor", *rest]:
+            return ["extract", *rest]
+        case ["pipeline", "transformers", index, *rest]:
+            return [f"transform_{int(index) + 1}", *rest]
+        case ["pipeline", "loader", *rest]:
+            return ["load", *rest]
+    return parts
 
 
 def placeholders_in(value: Raw, path: str) -> Iterator[tuple[str, str, str]]:

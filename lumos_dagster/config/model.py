@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from lumos_dagster.accounting import MAX_REJECTS, OnError
@@ -108,6 +108,16 @@ class JobFile:
     owners: tuple[str, ...] = ()
     schedules: tuple[Schedule, ...] = ()
     warnings: tuple[Problem, ...] = ()
+    places: Mapping[str, tuple[int, int]] = field(default_factory=dict, compare=False, repr=False)
+    """Line and column of what is written, by path; entries and the stages of a pipeline by name."""
+
+    def placed(self, problem: Problem) -> Problem:
+        """The problem with the file, and with the line of its path or of what is nearest around it."""
+        path = problem.path
+        while path and path not in self.places:
+            path = path.rpartition(".")[0]
+        line, column = self.places.get(path, (None, None)) if problem.line is None else (problem.line, problem.column)
+        return replace(problem, file=self.path, line=line, column=column)
 
     @property
     def digest(self) -> str:

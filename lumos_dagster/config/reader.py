@@ -1,16 +1,18 @@
 """One job file's text to a JobFile, with every mistake in it told at once."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from lumos_dagster.config.components import Components, variable_problems
 from lumos_dagster.config.edges import read_parents
-from lumos_dagster.config.entries import EntryReader
+from lumos_dagster.config.entries import Draft, EntryReader
 from lumos_dagster.config.findings import Findings, in_order
-from lumos_dagster.config.model import JobFile, Schedule
+from lumos_dagster.config.model import JobFile, Pipeline, Schedule
 from lumos_dagster.config.names import dagster_name
 from lumos_dagster.config.policies import job_retry
 from lumos_dagster.config.sections import DagText, FileText
 from lumos_dagster.config.yaml_text import read_yaml
+from lumos_dagster.config.yaml_tree import Place
 from lumos_dagster.errors import Problem
 
 _LATER = {
@@ -53,7 +55,25 @@ def parse_job(text: str, file: str, catalog: Components) -> JobFile:
         owners=header.owners,
         schedules=tuple(Schedule(one.cron, one.timezone, one.status == "running") for one in schedules),
         warnings=tuple(in_order(findings.warnings)),
+        places=_under_first_spellings(findings.places_by_name(), drafts),
     )
+
+
+def _under_first_spellings(places: dict[str, Place], drafts: Sequence[Draft]) -> dict[str, Place]:
+    """The places with those of options written in another spelling under the one that an op's errors use, too."""
+    found = dict(places)
+    for draft in drafts:
+        stages = draft.entry.stages if isinstance(draft.entry, Pipeline) else (draft.entry,) if draft.entry else ()
+        for stage in stages:
+            name = f"{draft.name}.{stage.name}" if isinstance(draft.entry, Pipeline) else draft.name
+            for first, others in stage.component.option_names().items():
+                for other in others:
+                    written, known = f"jobs.{name}.options.{other}", f"jobs.{name}.options.{first}"
+                    below = {
+                        path: at for path, at in places.items() if path == written or path.startswith(f"{written}.")
+                    }
+                    found |= {known + path.removeprefix(written): at for path, at in below.items()}
+    return found
 
 
 def _warn_of_later(header: FileText, findings: Findings) -> None:

@@ -105,7 +105,12 @@ def _reason(event: dg.DagsterEvent) -> str:
     error = getattr(data, "error", None)
     while error is not None and error.cause is not None:
         error = error.cause
-    return error.message.strip() if error else event.message or ""
+    if error is None:
+        return event.message or ""
+    # Dagster writes "module.Class: text" into the message of an error.
+    message = str(error.message).strip()
+    head, _, text = message.partition(": ")
+    return text if head.startswith("lumos_dagster.") and head.endswith(f".{error.cls_name}") else message
 
 
 def _note(happening: Happening, report: Listener) -> None:

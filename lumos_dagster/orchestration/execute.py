@@ -94,6 +94,8 @@ def run_file(order: Order, instance: dg.DagsterInstance, tell: Callable[[Happeni
         follower.join()
     run = instance.get_run_by_id(report.run_id)
     report.status = run.status.value.lower() if run else "unknown"
+    order_of = {node.name: number for number, node in enumerate(plan.nodes.values())}
+    report.stages = dict(sorted(report.stages.items(), key=lambda stage: order_of.get(stage[0], len(order_of))))
     return report
 
 

@@ -1,5 +1,6 @@
 """A Plan becomes a Dagster graph job: one op per entry, the same names, the same edges."""
 
+import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -22,6 +23,12 @@ PRELOAD = "lumos_dagster.orchestration.preload"
 def build_job(job: JobFile) -> dg.JobDefinition:
     """The Dagster job of a file. Raises ConfigError where its plan does not hold."""
     plan = make_plan(job)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", dg.BetaWarning)  # owners: the user can do nothing about it
+        return _to_job(job, plan)
+
+
+def _to_job(job: JobFile, plan: Plan) -> dg.JobDefinition:
     return _graph(plan).to_job(
         name=job.name,
         description=" - ".join(text for text in (job.title, " ".join(job.description.split())) if text),

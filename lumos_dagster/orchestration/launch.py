@@ -17,6 +17,7 @@ from lumos_dagster.values import Raw, RunContext
 DIGEST = "lumos/digest"
 OP_DIGESTS = "lumos/ops"
 RESUME = "lumos/resume"
+_FAILED = (dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED)
 
 
 def read_launch(context: dg.OpExecutionContext, plan: Plan) -> Launch:
@@ -66,17 +67,26 @@ def _op_config(node: Node, run_config: Mapping[str, Any]) -> Mapping[str, Raw]:
 
 def load_of(instance: dg.DagsterInstance, run: dg.DagsterRun) -> dg.DagsterRun:
     """The run that began this load: the nearest ancestor that is neither a resume nor an automatic retry."""
-    while run.parent_run_id and _continues_its_parent(run):
+    while run.parent_run_id:
         parent = instance.get_run_by_id(run.parent_run_id)
-        if parent is None:
+        if parent is None or not (_is_marked(run) or _does_the_rest(instance, run, parent)):
             break
         run = parent
     return run
 
 
-def _continues_its_parent(run: dg.DagsterRun) -> bool:
+def _is_marked(run: dg.DagsterRun) -> bool:
     """Tags of ours travel to every re-execution, so the one that marks a resume names the run that it resumes."""
     return run.is_resume_retry or run.tags.get(RESUME) == run.parent_run_id or "dagster/retry_number" in run.tags
+
+
+def _does_the_rest(instance: dg.DagsterInstance, run: dg.DagsterRun, parent: dg.DagsterRun) -> bool:
+    """Whether only steps that `parent` failed to do run again: `ReexecutionOptions.from_failure` leaves no tag."""
+    steps = set(run.step_keys_to_execute or ())
+    if parent.status not in _FAILED or not steps or not steps <= set(parent.step_keys_to_execute or steps):
+        return False
+    done = instance.get_records_for_run(parent.run_id, of_type=dg.DagsterEventType.STEP_SUCCESS).records
+    return steps.isdisjoint(record.event_log_entry.step_key for record in done)
 
 
 def _started(instance: dg.DagsterInstance, run_id: str) -> Any:

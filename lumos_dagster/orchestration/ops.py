@@ -8,6 +8,7 @@ import dagster as dg
 
 from lumos_dagster.accounting import Book
 from lumos_dagster.cancellation import Cancellation
+from lumos_dagster.errors import ConfigError
 from lumos_dagster.orchestration.attempt import run_attempt
 from lumos_dagster.orchestration.failures import guarded, retry_policy
 from lumos_dagster.orchestration.io_managers.relation import RELATION_IO
@@ -92,9 +93,12 @@ def _attempt(
         if line := progress_line(book):
             context.log.info(line)
 
-    return run_attempt(
-        lambda: perform(node, launch, by_path, book), book.cancellation, node.name, node.timeout, progress
-    )
+    try:
+        return run_attempt(
+            lambda: perform(node, launch, by_path, book), book.cancellation, node.name, node.timeout, progress
+        )
+    except ConfigError as error:
+        raise ConfigError(launch.plan.job.placed(problem) for problem in error.problems) from None
 
 
 def _sweep(context: dg.OpExecutionContext) -> None:

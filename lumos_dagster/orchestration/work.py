@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from lumos_dagster.accounting import MAX_REJECTS, Book
 from lumos_dagster.errors import ConfigError, Problem
@@ -29,7 +29,7 @@ def check(launch: Launch) -> None:
         try:
             _deferred(node, launch).build()
         except ConfigError as error:
-            problems.extend(replace(problem, file=launch.plan.job.path) for problem in error.problems)
+            problems.extend(launch.plan.job.placed(problem) for problem in error.problems)
     if problems:
         raise ConfigError(problems)
 

@@ -41,3 +41,25 @@ def test_schema_is_a_json_schema_with_every_option(lumos: Lumos) -> None:
     assert json.loads(text)["$schema"].startswith("https://json-schema.org/")
     for option in ("file_path", "table_name", "load_mode", "rename_field"):
         assert option in text
+
+
+MEMORY = """
+version: 1
+name: Memory
+jobs:
+  - id: keep
+    pipeline:
+      extractor: {extractor_type: memory, options: {records: [{n: 1}]}}
+      loader: {loader_type: memory, options: {key: k}}
+  - id: show
+    pipeline:
+      extractor: {extractor_type: memory, options: {key: k}}
+      loader: {loader_type: console, options: {limit: 5}}
+"""
+
+
+def test_a_mistake_that_only_the_plan_shows_has_its_line_too(project: Path, lumos: Lumos) -> None:
+    (project / "yaml_jobs" / "memory.yaml").write_text(MEMORY)
+    result = lumos("validate", "yaml_jobs/memory.yaml")
+    assert result.exit_code == 2
+    assert result.stdout.startswith("yaml_jobs/memory.yaml:11:7: jobs.show.extract: reads memory:k, which keep.load ")

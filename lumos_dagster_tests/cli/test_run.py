@@ -139,3 +139,59 @@ def test_an_unknown_job_is_refused_with_a_near_name(lumos: Lumos) -> None:
     result = lumos("run", "nubmers")
     assert result.exit_code == 2
     assert "Did you mean 'numbers'?" in result.stderr
+
+
+def test_a_variable_that_is_not_set_is_told_with_its_line(project: Path, lumos: Lumos) -> None:
+    file = project / "yaml_jobs" / "numbers.yaml"
+    file.write_text(file.read_text().replace("numbers.csv", "${LUMOS_TEST_NOT_SET}"))
+    result = lumos("run", "yaml_jobs/numbers.yaml")
+    assert result.exit_code == 2
+    assert result.stderr.startswith(
+        "yaml_jobs/numbers.yaml:11:7: jobs.read.options.file_path: the environment variable"
+    )
+
+
+def test_a_column_that_is_missing_is_told_with_its_line(project: Path, lumos: Lumos) -> None:
+    (project / "numbers.csv").write_text("m,word\n1,one\n")
+    result = lumos("run", "numbers", "--json")
+    assert result.exit_code == 1
+    failed = json.loads(result.stdout)["failed"]["keep"]
+    assert "numbers.yaml:17:38: jobs.keep.options.transforms.0.field: convert_field: there is no column 'n'" in failed
+
+
+def test_the_summary_follows_the_order_of_the_job_in_streaming_mode(lumos: Lumos) -> None:
+    result = lumos("run", "numbers", "--mode", "streaming", "--json")
+    assert list(json.loads(result.stdout)["stages"]) == ["read", "keep", "load"]
+
+
+def test_json_stays_alone_on_stdout_when_the_job_prints_rows(project: Path, lumos: Lumos) -> None:
+    file = project / "yaml_jobs" / "numbers.yaml"
+    file.write_text(f"{file.read_text()}    show: [keep]\n".replace("dag:", SHOW + "dag:"))
+    for executor in ("in_process", "multiprocess"):
+        result = lumos("run", "numbers", "--json", "--executor", executor)
+        assert result.exit_code == 0
+        assert json.loads(result.stdout)["status"] == "success"
+
+
+SHOW = "  show: {type: loader, loader_type: console}\n"
+
+
+def test_show_finds_a_file_whose_name_dagster_does_not_take(project: Path, lumos: Lumos) -> None:
+    (project / "yaml_jobs" / "numbers.yaml").rename(project / "yaml_jobs" / "my numbers.yaml")
+    assert lumos("run", "yaml_jobs/my numbers.yaml").exit_code == 0
+    assert lumos("show", "yaml_jobs/my numbers.yaml").stdout.rstrip().splitlines()[-1].startswith("my_numbers: success")
+
+
+def test_run_of_a_name_that_two_files_give_names_both(project: Path, lumos: Lumos) -> None:
+    for name in ("my numbers", "my-numbers"):
+        (project / "yaml_jobs" / f"{name}.yaml").write_text(JOB)
+    result = lumos("run", "my_numbers")
+    assert result.exit_code == 2
+    assert "two files give the Dagster job 'my_numbers'" in result.stderr
+
+
+def test_a_run_time_mistake_below_another_spelling_is_told_with_its_line(project: Path, lumos: Lumos) -> None:
+    file = project / "yaml_jobs" / "numbers.yaml"
+    file.write_text(file.read_text().replace("transforms:", "operations:"))
+    (project / "numbers.csv").write_text("m,word\n1,one\n")
+    assert "numbers.yaml:17:38: jobs.keep." in lumos("run", "numbers").stdout

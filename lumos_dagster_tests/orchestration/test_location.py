@@ -116,3 +116,8 @@ dag: {dependencies: {second: [first]}}
     assert order == [
         "first.extract", "first.transform_1", "first.load", "second.extract", "second.transform_1", "second.load",
     ]  # fmt: skip
+
+
+def test_owners_bring_no_warning_that_a_user_could_do_nothing_about(tmp_path: Path) -> None:
+    write(tmp_path, "owned", more="owners: [team:data, ann@example.com]")
+    assert build_definitions(tmp_path).resolve_job_def("owned").owners == ["team:data", "ann@example.com"]

@@ -16,7 +16,9 @@ class Column:
     """A column of a target table. `type` is what values are converted to, strictly; `stored` a second, exact step.
 
     `max_length` counts characters; `nullable` is False where null is refused; `has_default` where the
-    column may be left out; `never` is a text that no value may contain.
+    column may be left out; `never` is a text that no value may contain, `pattern` a regular expression that
+    each must match, `labels` are all the values there are; `fraction` is how many digits of a second are kept;
+    `is_array` where lists have a spelling of their own; `nan_is_null` where NaN cannot be kept.
     """
 
     name: str
@@ -27,6 +29,11 @@ class Column:
     max_length: int | None = None
     stored: pa.DataType | None = None
     never: str = ""
+    pattern: str = ""
+    labels: Sequence[str] = ()
+    fraction: int | None = None
+    is_array: bool = False
+    nan_is_null: bool = False
 
 
 class Database(ABC):
@@ -45,6 +52,8 @@ class Database(ABC):
     """What lets an INSERT .. SELECT give values for columns that the database numbers by itself."""
     swaps: ClassVar[bool] = True
     """Whether a replaced table is made beside the old one, which can be read until the end."""
+    max_name_bytes: ClassVar[int] = 0
+    """How much of a name is kept, where not all of it is."""
     parameters: ClassVar[Mapping[str, str]] = {}
     """Parameters of the URL, and what the driver calls them."""
 
@@ -71,6 +80,9 @@ class Database(ABC):
     @abstractmethod
     def commit(self, raw: Any, waiting: Iterator[None]) -> None:
         """Commit, with `waiting` as in `begin`."""
+
+    def wait_turn(self, raw: Any, schema: str | None, table: str) -> None:  # noqa: B027 - one writer has its turn
+        """Hold back, until the transaction ends, whoever else is about to make, swap or alter this table."""
 
     @abstractmethod
     def run_script(self, raw: Any, script: str) -> None:

@@ -9,6 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lumos_dagster.accounting import BadRow, Task
+from lumos_dagster.connectors.jdbc.arrays import array_literals, is_list
+from lumos_dagster.connectors.jdbc.checks import misfits
 from lumos_dagster.connectors.jdbc.database import Column
 from lumos_dagster.conversion import convert
 from lumos_dagster.errors import DataError
@@ -93,9 +95,22 @@ class Fitting:
                 way = "fail" if self.task.on_error == "null" else self.task.on_error
                 self.task.bad_rows(self._bad_rows(batch, fit, bad, reason), bad.true_count, way)
                 good = pc.invert(bad) if good is None else pc.and_not(good, bad)
-            columns.append(values)
+            columns.append(self._without_nan(fit.column, values))
         names = [fit.column.name for fit in self.fits]
         return pa.RecordBatch.from_arrays(columns, names=names), good
+
+    def _without_nan(self, column: Column, values: Array) -> Array:
+        """Null for NaN where the database would say so anyway, but not in silence."""
+        if not (column.nan_is_null and pa.types.is_floating(values.type)):
+            return values
+        nan: Array = pc.is_nan(values)
+        if found := pc.fill_null(nan, False).true_count:
+            note = f"NaN in column {column.name} became NULL"
+            if note not in self.task.count.notes:
+                self.task.log(f"{self.task.op}: {note}: the database cannot keep it")
+            self.task.count.notes[note] = self.task.count.notes.get(note, 0) + found
+            values = pc.if_else(nan, None, values)
+        return values
 
     def _bad_rows(self, batch: pa.RecordBatch, fit: Fit, bad: Array, reason: str) -> Iterator[BadRow]:
         positions: list[Any] = pc.indices_nonzero(bad).to_pylist()
@@ -113,6 +128,7 @@ def _of_bounded_size(rows: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
 def _fitted(fit: Fit, source: Array) -> tuple[Array, list[tuple[Array, str]]]:
     """The values in the column's type, null where they do not fit; and which do not, with the reason."""
     column = fit.column
+    source = array_literals(source) if column.is_array and is_list(source.type) else source
     try:
         converted = convert(source, column.type)
     except DataError as error:
@@ -123,15 +139,13 @@ def _fitted(fit: Fit, source: Array) -> tuple[Array, list[tuple[Array, str]]]:
         stored = convert(values, column.stored)
         values = stored.values
         findings.append((stored.bad, f"cannot be kept exactly by column {column.name!r} ({column.sql_type})"))
-    if column.max_length is not None:
-        too_long = pc.fill_null(pc.greater(pc.utf8_length(values), pa.scalar(column.max_length, pa.int32())), False)
-        values = pc.if_else(too_long, None, values)
-        findings.append((too_long, f"longer than the {column.max_length} characters of column {column.name!r}"))
-    if column.never and pa.types.is_string(values.type):
-        never = pc.fill_null(pc.match_substring(values, column.never), False)
-        values = pc.if_else(never, None, values) if never.true_count else values
-        findings.append((never, f"holds {column.never!r}, which column {column.name!r} cannot"))
-    if fit.is_key or not column.nullable:
+    for bad, reason in misfits(column, values):
+        values = pc.if_else(bad, None, values) if bad.true_count else values
+        findings.append((bad, reason))
+    must = fit.is_key or not column.nullable
+    if must and column.nan_is_null and pa.types.is_floating(values.type):
+        findings.append((pc.fill_null(pc.is_nan(values), False), f"NaN is NULL to column {column.name!r}"))
+    if must:
         what = "a key" if fit.is_key else f"column {column.name!r}, which is NOT NULL,"
         findings.append((source.is_null(), f"{what} must have a value"))
     return values, findings

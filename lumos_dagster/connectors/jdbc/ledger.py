@@ -1,25 +1,15 @@
 """The ledger: a small table in the target, written in the load's own transaction, that tells which loads are done."""
 
 import hashlib
-import json
-from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from lumos_dagster.accounting import Task
+from lumos_dagster.connectors.jdbc.done import Done
 from lumos_dagster.connectors.jdbc.tables import Table
 from lumos_dagster.errors import TerminalError
-from lumos_dagster.interface import LoadResult
 
 TABLE = "_lumos_loads"
 _WIDTHS = {"load_id": 64, "job": 255, "op": 255, "target": 1000}
-
-
-@dataclass(frozen=True)
-class Done:
-    """What a committed load came to, and the rows, by number, that the database itself refused, with its reasons."""
-
-    result: LoadResult
-    refused: dict[int, str] = field(default_factory=dict)
 
 
 class Ledger:
@@ -70,20 +60,15 @@ class Ledger:
     def find(self, raw: Any) -> Done | None:
         """What the load came to, None where it was never committed."""
         row = raw.execute(f"SELECT result FROM {self._table} WHERE {self._where()}", self._key).fetchone()
-        if not row or not row[0]:
-            return None
-        told = json.loads(row[0])
-        refused = {int(number): reason for number, reason in told.pop("refused", {}).items()}
-        return Done(LoadResult(**told), refused)
+        return Done.from_json(row[0]) if row and row[0] else None
 
     def record(self, raw: Any, done: Done, options: str) -> None:
         """Fill in what the load came to."""
         mark = self._database.mark
         digest = hashlib.sha256(options.encode()).hexdigest()[:16]
-        told = asdict(done.result) | ({"refused": done.refused} if done.refused else {})
         raw.execute(
             f"UPDATE {self._table} SET result = {mark}, digest = {mark} WHERE {self._where()}",
-            (json.dumps(told), digest, *self._key),
+            (done.to_json(), digest, *self._key),
         )
 
     def _where(self) -> str:

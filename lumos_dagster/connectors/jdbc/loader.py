@@ -35,6 +35,7 @@ class JdbcLoader(LoadOptions, Loader):
             _make_folder(Path(address.name).resolve().parent)
         schema, name = split_name(self.table_name)
         table = Table(address.database, schema, name, self.key_column if self.load_mode in KEYED else ())
+        table.check_names()
         ledger = Ledger(table, task)
         with connect(address, task) as raw:
             self._prepare(raw, ledger, address, task)

@@ -8,13 +8,13 @@ from typing import Any
 import pyarrow as pa
 
 from lumos_dagster.accounting import Task, nobody
+from lumos_dagster.connectors.jdbc.done import Done
 from lumos_dagster.connectors.jdbc.fitting import Fitting, Part
-from lumos_dagster.connectors.jdbc.ledger import Done
 from lumos_dagster.connectors.jdbc.options import LoadOptions
 from lumos_dagster.connectors.jdbc.passing import Held, Sender
 from lumos_dagster.connectors.jdbc.staging import KEYED, POSITION, STAGING, Staging, check_unique
 from lumos_dagster.connectors.jdbc.tables import Matched, Matching, Table
-from lumos_dagster.errors import TerminalError
+from lumos_dagster.errors import DataError, TerminalError
 from lumos_dagster.interface import LoadResult
 
 
@@ -42,19 +42,43 @@ class Loading:
         else:
             sender = Sender(self.raw, into, into.quoted, [fit.column for fit in matched.fits], self.task)
             sent = sender.send(parts, lambda part: self.task.accept(part.source))
-            done = Done(LoadResult(inserted=sent), sender.refused)
+            done = Done(LoadResult(inserted=sent), sender.refused, matched.fits)
         if into is not self.table:
             self.raw.execute(f"DROP TABLE IF EXISTS {self.table.quoted}")
             self.raw.execute(f"ALTER TABLE {into.quoted} RENAME TO {database.quote(self.table.name)}")
         for script in self.options.post_sql:
             database.run_script(self.raw, script)
-        return done
+        return done.counted(self.task.count)
 
     def count_again(self, rows: pa.RecordBatchReader, done: Done) -> None:
-        """Read the input of a committed load once more, so that every row is accounted for and travels on."""
-        matched = self._matching().matched(self.raw, self.table, rows.schema)
+        """Account for a committed load once more, whatever has become of the table since.
+
+        Where children wait for its rows, or rejects are to be kept again, they are found by the columns
+        that the table had. Else the input is only read to its end, and need not be what it was.
+        """
+        task, listens = self.task, self.task.accept is not nobody
+        if listens or done.rejected:
+            sources = [fit.source for fit in done.fits]
+            matched = Matched(list(done.fits), [name for name in rows.schema.names if name not in sources])
+            self._pass_on(matched, rows, done)
+        else:
+            for _ in rows:
+                pass
+        if not listens:
+            seen = task.count.rows_in
+            done.give(task.count)
+            if seen != task.count.rows_in:
+                task.log(f"{task.op}: the input has {seen} rows now; when it was loaded it had {task.count.rows_in}")
+
+    def _pass_on(self, matched: Matched, rows: pa.RecordBatchReader, done: Done) -> None:
+        """Book the bad rows again, and give the others to whoever waits for them."""
+        if absent := [fit.source for fit in matched.fits if fit.source not in rows.schema.names]:
+            raise DataError(
+                f"the load into {self.table.quoted} was committed, but its input now lacks {', '.join(absent)}, so "
+                "that its rows cannot be told again; start a new run"
+            )
         parts = self._without_refused(self._parts(matched, rows), done.refused)
-        if self.options.load_mode in KEYED:
+        if self.options.load_mode in KEYED and self.task.accept is not nobody:
             self._staged(matched, rows.schema, parts, merges=False)
             return
         for part in parts:
@@ -70,7 +94,7 @@ class Loading:
             result = staging.merge(mode) if merges else LoadResult()
             held.release(lost)
         staging.drop()
-        return Done(result, sender.refused)
+        return Done(result, sender.refused, matched.fits)
 
     def _parts(self, matched: Matched, rows: pa.RecordBatchReader) -> Iterator[Part]:
         fitting = Fitting(matched.fits, self.task)
@@ -103,11 +127,14 @@ class Loading:
         table = self.table
         columns = self._matching().renamed(schema)
         if self.options.load_mode == "replace":
+            table.wait_turn(self.raw)
             return self._anew(columns)
         if not table.columns(self.raw):
             if not (self.options.create_table or self.options.table_schema):
                 raise table.missing(self.raw, "; set create_table: true to make it")
-            return self._made(columns)
+            table.wait_turn(self.raw)
+            if not table.columns(self.raw):  # nobody has made it meanwhile
+                return self._made(columns)
         if self.options.load_mode == "truncate":
             self.raw.execute(f"DELETE FROM {table.quoted}")
         return table

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import pyarrow as pa
@@ -19,6 +20,11 @@ _PLAIN: dict[str, pa.DataType] = {
     "timestamp with time zone": TIMESTAMP_TZ,
 }  # fmt: skip
 _NUMERIC = re.compile(r"numeric\((\d+),(\d+)\)")
+_SCALED = re.compile(r"numeric\((\d+),(-?\d+)\)")
+_ARROW_DIGITS = 38
+_FRACTION = re.compile(r"time(?:stamp)?\((\d)\)")
+_UUID = r"(?i)^({U}|\{{U}\})$".replace("{U}", "[0-9a-f]{4}(-?[0-9a-f]{4}){7}")
+_NUMBER = r"(?i)^([+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?|NaN|[+-]?inf(inity)?)$"
 _LIMITED = re.compile(r"character(?: varying)?\((\d+)\)")
 
 # SQLSTATE classes: https://www.postgresql.org/docs/current/errcodes-appendix.html
@@ -39,8 +45,11 @@ _OURS = "; ".join(
 
 _COLUMNS = """
     select a.attname, format_type(a.atttypid, a.atttypmod), not a.attnotnull,
-           a.atthasdef or a.attidentity <> '' or a.attgenerated <> ''
+           a.atthasdef or a.attidentity <> '' or a.attgenerated <> '',
+           (select array_agg(enumlabel::text order by enumsortorder) from pg_enum where enumtypid = a.atttypid)
     from pg_attribute a where a.attrelid = to_regclass(%s) and a.attnum > 0 and not a.attisdropped order by a.attnum"""
+_TURN = """
+    select pg_advisory_xact_lock(hashtextextended('lumos ' || coalesce(%s, current_schema()) || '.' || %s::text, 0))"""
 _UNIQUE = """
     select array_agg(a.attname::text) from pg_index i
     join pg_attribute a on a.attrelid = i.indrelid and a.attnum = any((i.indkey::int2[])[0:i.indnkeyatts - 1])
@@ -64,6 +73,7 @@ class PostgreSQL(Database):
     driver = "postgresql+psycopg"
     port = 5432
     default_schema = "public"
+    max_name_bytes = 63
     overriding = "OVERRIDING SYSTEM VALUE"
     parameters: ClassVar[Mapping[str, str]] = {
         **{name: name for name in ("sslmode", "sslrootcert", "sslcert", "sslkey", "connect_timeout", "options",
@@ -114,6 +124,9 @@ class PostgreSQL(Database):
     def commit(self, raw: Any, waiting: Iterator[None]) -> None:
         raw.commit()
 
+    def wait_turn(self, raw: Any, schema: str | None, table: str) -> None:
+        raw.execute(_TURN, (schema, table))
+
     def run_script(self, raw: Any, script: str) -> None:
         raw.execute(script)
         if not raw.info.transaction_status:
@@ -121,7 +134,10 @@ class PostgreSQL(Database):
 
     def columns(self, raw: Any, schema: str | None, table: str) -> list[Column]:
         rows = raw.execute(_COLUMNS, (self.quote(schema, table),)).fetchall()
-        return [_column(name, kind, nullable, has_default) for name, kind, nullable, has_default in rows]
+        return [
+            replace(_column(name, kind), nullable=nullable, has_default=has_default, labels=labels or ())
+            for name, kind, nullable, has_default, labels in rows
+        ]
 
     def unique_keys(self, raw: Any, schema: str | None, table: str) -> list[frozenset[str]]:
         return [frozenset(names) for (names,) in raw.execute(_UNIQUE, (self.quote(schema, table),)).fetchall()]
@@ -180,15 +196,37 @@ _MADE_FOR = (
 )
 
 
-def _column(name: str, kind: str, nullable: bool, has_default: bool) -> Column:
-    limited = _LIMITED.fullmatch(kind)
-    length = int(limited[1]) if limited else None
-    return Column(name, _arrow_type(kind), kind, nullable, has_default, length, never="\0")
+def _column(name: str, kind: str) -> Column:
+    limited, fraction = _LIMITED.fullmatch(kind), _FRACTION.match(kind)
+    return Column(
+        name,
+        _arrow_type(kind),
+        kind,
+        max_length=int(limited[1]) if limited else None,
+        never="\0",
+        pattern=_pattern(kind),
+        fraction=int(fraction[1]) if fraction else None,
+        is_array=kind.endswith("[]"),
+    )
+
+
+def _pattern(kind: str) -> str:
+    """What a value that travels as text must look like, so that the server neither refuses nor rounds it."""
+    if kind == "uuid":
+        return _UUID
+    if kind == "numeric":
+        return _NUMBER
+    if scaled := _SCALED.fullmatch(kind):
+        precision, scale = int(scaled[1]), int(scaled[2])
+        if scale < 0:
+            return rf"^[+-]?(\d*0{{{-scale}}}|0+)(\.0*)?$"
+        return rf"^[+-]?\d+(\.\d{{0,{scale}}}0*)?$|^NaN$" if precision > _ARROW_DIGITS else ""
+    return ""
 
 
 def _arrow_type(kind: str) -> pa.DataType:
     """The Arrow type that holds every value of a PostgreSQL type exactly; text where Arrow has none."""
-    if (numeric := _NUMERIC.fullmatch(kind)) and int(numeric[1]) <= 38:
+    if (numeric := _NUMERIC.fullmatch(kind)) and int(numeric[1]) <= _ARROW_DIGITS:
         return pa.decimal128(int(numeric[1]), int(numeric[2]))
     plain: pa.DataType = _PLAIN.get(re.sub(r"\(\d\)", "", kind), pa.string())
     return plain

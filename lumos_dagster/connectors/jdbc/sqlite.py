@@ -189,7 +189,8 @@ def _column(name: str, declared: str, nullable: bool, has_default: bool) -> Colu
     kind = _arrow_type(declared)
     if kind is not None and pa.types.is_decimal(kind):  # a NUMERIC column holds a float: only what that holds exactly
         return Column(name, kind, declared, nullable, has_default, stored=pa.float64())
-    return Column(name, kind or pa.string(), declared, nullable, has_default)
+    nan_is_null = kind is not None and pa.types.is_floating(kind)
+    return Column(name, kind or pa.string(), declared, nullable, has_default, nan_is_null=nan_is_null)
 
 
 def _arrow_type(declared: str) -> pa.DataType | None:

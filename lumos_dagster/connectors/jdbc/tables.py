@@ -30,9 +30,14 @@ class Table:
         """Its columns, none where it is not there."""
         return self.database.columns(raw, self.schema, self.name)
 
+    def wait_turn(self, raw: Any) -> None:
+        """Be the only one to make or alter it, until the transaction ends."""
+        self.database.wait_turn(raw, self.schema, self.name)
+
     def make(self, raw: Any, schema: pa.Schema, with_key: bool) -> None:
         """Create it for rows of this schema."""
         quote = self.database.quote
+        self.check_names(schema.names)
         if with_key:
             self.check_given([], schema.names)
         try:
@@ -42,6 +47,16 @@ class Table:
         if with_key:
             parts.append(f"PRIMARY KEY ({', '.join(quote(name) for name in self.key)})")
         raw.execute(f"CREATE TABLE {self.quoted} ({', '.join(parts)})")
+
+    def check_names(self, names: Sequence[str] = ()) -> None:
+        """Raise DataError where the database would cut a column's name, the table's or its schema's."""
+        limit = self.database.max_name_bytes
+        for name in (self.schema or "", self.name, *names):
+            if limit and (size := len(name.encode())) > limit:
+                raise DataError(
+                    f"the name {name!r} has {size} bytes, and the database keeps only {limit} of a name; "
+                    + ("give the column a shorter one (columns)" if name in names else "set a shorter table_name")
+                )
 
     def missing(self, raw: Any, remedy: str = "") -> TerminalError:
         """The error of a table that is not there."""
@@ -92,7 +107,7 @@ class Matching:
                 )
                 for name in unknown
             )
-        renamed = pa.schema([field.with_name(self.names.get(field.name, field.name)) for field in schema])
+        renamed = pa.schema([(self.names.get(field.name, field.name), _plain(field.type)) for field in schema])
         if twice := sorted({name for name in renamed.names if renamed.names.count(name) > 1}):
             raise DataError(f"two columns of the input would fill {', '.join(map(repr, twice))}; rename or drop one")
         return renamed
@@ -103,7 +118,9 @@ class Matching:
         wanted = self.renamed(schema)
         extra = [field for field in wanted if field.name not in columns]
         if extra and self.schema_change == "add_columns" and not self.has_user_schema:
-            self._add(raw, table, extra)
+            table.wait_turn(raw)
+            there = [column.name for column in table.columns(raw)]
+            self._add(raw, table, [field for field in extra if field.name not in there])
             columns = {column.name: column for column in table.columns(raw)}
             extra = []
         left_out = [field.name for field in extra]
@@ -121,6 +138,7 @@ class Matching:
 
     def _add(self, raw: Any, table: Table, fields: Sequence["pa.Field[Any]"]) -> None:
         quote = table.database.quote
+        table.check_names([field.name for field in fields])
         for field in fields:
             try:
                 kind = table.database.sql_type(field.type)
@@ -134,12 +152,22 @@ class Matching:
         meant = {name: folded[name.casefold()] for name in names if name.casefold() in folded}
         if self.schema_change == "ignore" or (self.has_user_schema and not meant):
             return
+        table.check_names(names)
         hints = [f"columns: {{{name}: {other}}}" for name, other in meant.items()]
         raise DataError(
             f"table {table.quoted} has no column {', '.join(map(repr, names))}; it has {', '.join(known)}. "
             + (f"Map what is only spelled differently ({', '.join(hints)})" if meant else
                "Leave them out (remove_field), map them (columns), or set schema_change: add_columns or ignore")
         )  # fmt: skip
+
+
+def _plain(kind: pa.DataType) -> pa.DataType:
+    """The type of the values themselves, however they are laid out."""
+    if isinstance(kind, pa.BaseExtensionType):
+        return _plain(kind.storage_type)
+    if isinstance(kind, pa.DictionaryType):
+        return _plain(kind.value_type)
+    return pa.string() if pa.types.is_string_view(kind) else kind
 
 
 def staging_columns(fits: Sequence[Fit], position: str) -> list[Column]:

@@ -31,6 +31,8 @@ class Place:
     """The counts of the last load or reading."""
     accepted: list[dict[str, Any]] = field(default_factory=list)
     """The rows that the last load passed on."""
+    listens: bool = True
+    """Whether somebody waits for the rows of a load."""
 
     def load(
         self,
@@ -46,12 +48,14 @@ class Place:
         book = self.book(load_id)
         with book.task("load", on_error, max_rejects) as task:
             self.count, self.accepted = task.count, []
-            task.accept = lambda batch: self.accepted.extend(batch.to_pylist())
+            if self.listens:
+                task.accept = lambda batch: self.accepted.extend(batch.to_pylist())
             result = self.loader(**options).write(_counted(reader, task), task)
             task.count.merged, task.count.unmatched = result.merged, result.unmatched
             task.count.rows_out = result.inserted + result.updated + result.unchanged
         book.check()
-        assert len(self.accepted) == task.count.rows_out, "what is passed on is not what was loaded"
+        if self.listens:
+            assert len(self.accepted) == task.count.rows_out, "what is passed on is not what was loaded"
         return result
 
     def loader(self, **options: Any) -> JdbcLoader:

@@ -52,6 +52,8 @@ def test_text_in_any_layout(place: Place, kind: pa.DataType) -> None:
     place.load(pa.table({"id": pa.array([0, 1, 2]), "v": text}))
 
     assert _values(place) == ["a", None, ""]
+    place.load(pa.table({"id": pa.array([0, 1, 2]), "v": text}), "2", table_name="made", create_table=True)
+    assert _values(place, "made") == ["a", None, ""]
 
 
 @pytest.mark.parametrize("kind", ["list", "struct"])

@@ -1,0 +1,45 @@
+"""What a column asks of its values beyond their type, held against a whole batch at once."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from lumos_dagster.connectors.jdbc.database import Column
+
+Array = Any
+"""A pyarrow.Array, as in fitting.py."""
+
+_MICROSECOND_DIGITS = 6
+
+
+def misfits(column: Column, values: Array) -> Iterator[tuple[Array, str]]:
+    """Which values the column would refuse or change, with the reason; `values` are of its type."""
+    for bad, reason in _checked(column, values):
+        yield pc.fill_null(bad, False), reason
+
+
+def _checked(column: Column, values: Array) -> Iterator[tuple[Array, str]]:
+    where = f"column {column.name!r}"
+    if pa.types.is_string(values.type):
+        yield from _checked_text(column, values, where)
+    elif column.fraction is not None and column.fraction < _MICROSECOND_DIGITS:
+        ticks, step = values.cast(pa.int64()), pa.scalar(10 ** (_MICROSECOND_DIGITS - column.fraction))
+        kept = pc.multiply(pc.divide(ticks, step), step)
+        yield pc.not_equal(kept, ticks), f"cannot be kept exactly by {where} ({column.sql_type})"
+
+
+def _checked_text(column: Column, values: Array, where: str) -> Iterator[tuple[Array, str]]:
+    if column.max_length is not None:
+        too_long = pc.greater(pc.utf8_length(values), pa.scalar(column.max_length, pa.int32()))
+        yield too_long, f"longer than the {column.max_length} characters of {where}"
+    if column.never:
+        yield pc.match_substring(values, column.never), f"holds {column.never!r}, which {where} cannot"
+    if column.pattern:
+        fits = pc.match_substring_regex(values, column.pattern)
+        yield pc.invert(fits), f"does not fit {where} ({column.sql_type})"
+    if column.labels:
+        known = pc.is_in(values, value_set=pa.array(column.labels, values.type))
+        shown = ", ".join(map(repr, column.labels[:20]))
+        yield pc.and_(values.is_valid(), pc.invert(known)), f"is none of the values of {where}: {shown}"
