@@ -165,7 +165,7 @@ class Loader(Component):
 
     @abstractmethod
     def target(self) -> tuple[str, ...]:
-        """The name of what is written, without secrets: part of the ledger's key, shown to users."""
+        """The name of what is written, without secrets: shown to users, and part of what names a load."""
 
     @abstractmethod
     def write(self, rows: pa.RecordBatchReader, task: Task) -> LoadResult:

@@ -14,7 +14,7 @@ import click
 from lumos_dagster.catalog import Catalog
 from lumos_dagster.cli.problems import fail
 from lumos_dagster.cli.views import Lines, Live, Silent, View, summary_lines
-from lumos_dagster.config import load_folder, load_job, scalar
+from lumos_dagster.config import load_folder, load_job, override_job, scalar
 from lumos_dagster.config.model import Entry, Execution, Executor, JobFile, Pipeline
 from lumos_dagster.config.names import dagster_name
 from lumos_dagster.errors import ConfigError, Problem
@@ -129,6 +129,10 @@ def _overrides(job: JobFile, changes: Sequence[str]) -> tuple[dict[str, dict[str
             op, keys = found
             _put(options.setdefault(op, {}), keys, scalar(text), ops[op].options)
     if problems:
+        try:
+            override_job(job, options, variables)
+        except ConfigError as error:
+            problems += error.problems
         raise ConfigError(problems)
     return options, variables
 

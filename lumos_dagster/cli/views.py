@@ -87,9 +87,14 @@ def summary_lines(report: Report) -> Iterator[str]:
             seconds = float(counts.get("seconds", 0.0))
             yield f"{op:{width}}  {taken:>12,} {counts.get('rows_out', 0):>12,} {seconds:>8.2f}  {rest}".rstrip()
     for op, text in report.failed.items():
-        yield f"FAILED {op}: {text}" if op else f"FAILED {text}"
+        yield f"FAILED {op}: {_without_name(op, text)}" if op else f"FAILED {text}"
     run = f" (run {report.run_id})" if report.run_id else ""
     yield f"{report.job}: {report.status} in {report.seconds:.1f} s{run}"
+
+
+def _without_name(op: str, text: str) -> str:
+    """The message without the op's name in front, where the line has it already."""
+    return text.removeprefix(f"{op}: ")
 
 
 def _line(happening: Happening) -> str:
@@ -100,7 +105,7 @@ def _line(happening: Happening) -> str:
             rows = [counts.get("rows_out", 0) for counts in happening.stages.values()]
             return f"{happening.op}: done" + (f", {rows[-1]:,} rows" if rows else "")
         case "failed":
-            return f"{happening.op}: FAILED: {happening.text}"
+            return f"{happening.op}: FAILED: {_without_name(happening.op, happening.text)}"
         case "retry":
             return f"{happening.op}: will be tried again: {happening.text}"
         case "skipped":

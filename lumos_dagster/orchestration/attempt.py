@@ -1,5 +1,6 @@
 """One attempt of an op under a clock: work in a thread of its own, so that it can be ended while a driver blocks."""
 
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -34,7 +35,7 @@ def run_attempt(
     deadline = None if timeout is None else time.monotonic() + timeout
     try:
         while True:
-            left = PROGRESS_SECONDS if deadline is None else deadline - time.monotonic()
+            left = math.inf if deadline is None else deadline - time.monotonic()
             if left <= 0:
                 cancellation.cancel(TimeoutExceeded(f"{name}: timeout: ran longer than {timeout:g} seconds"))
                 raise _ended(future, cancellation)
@@ -43,7 +44,8 @@ def run_attempt(
             except StillRunning:
                 if future.done():
                     raise
-                progress()
+                if left > PROGRESS_SECONDS:
+                    progress()
     except LumosError:
         if cancellation.error is not None:
             raise cancellation.error from None

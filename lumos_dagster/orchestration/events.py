@@ -76,7 +76,8 @@ def happenings(entry: dg.EventLogEntry) -> list[Happening]:
     """What one entry of the event log means to a person: mostly nothing."""
     event = entry.dagster_event
     if event is None:
-        return [Happening("log", entry.step_key or "", entry.user_message)] if int(entry.level) >= logging.INFO else []
+        said_by_an_op = entry.step_key and int(entry.level) >= logging.INFO
+        return [Happening("log", entry.step_key or "", entry.user_message)] if said_by_an_op else []
     op = event.step_key or ""
     match event.event_type:
         case dg.DagsterEventType.STEP_START:

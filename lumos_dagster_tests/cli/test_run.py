@@ -40,7 +40,9 @@ def test_a_path_that_names_nothing_is_refused_with_what_there_is(lumos: Lumos) -
     assert result.exit_code == 2
     assert "--set jobs.lod.options.table_name: names no option; allowed: jobs.read.options.NAME" in result.stderr
     assert "--set table_name: no '='" in result.stderr
-    result = lumos("run", "numbers", "--set", "vars.tabel=x", "--set", "jobs.load.options.tabel_name=x")
+    result = lumos(
+        "run", "numbers", "--set", "nonsense", "--set", "vars.tabel=x", "--set", "jobs.load.options.tabel_name=x"
+    )
     assert result.exit_code == 2
     assert "Did you mean 'table'?" in result.stderr
     assert "Did you mean 'table_name'?" in result.stderr
@@ -61,7 +63,7 @@ def test_a_failed_run_ends_with_1_and_says_what_to_do_without_a_trace(project: P
     (project / "numbers.csv").write_text("n,word\n1,one\nx,two\n")
     result = lumos("run", "numbers")
     assert result.exit_code == 1
-    assert "FAILED keep: keep: row 2:" in result.stdout
+    assert "FAILED keep: row 2:" in result.stdout
     assert "field 'n': value 'x'" in result.stdout
     assert "Traceback" not in result.output
 

@@ -1,6 +1,7 @@
 """What a person sees in the Dagster UI: the graph, the launchpad, a run with its row counts."""
 
 import shutil
+import sqlite3
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +21,20 @@ SLOW_MS = 60_000
 pytestmark = [pytest.mark.timeout(400), pytest.mark.xdist_group("ui")]
 
 
+FAILING = """
+version: 1
+name: Fails until its table is there
+execution: streaming
+jobs:
+  read: {{type: extractor, extractor_type: csv, options: {{file_path: "{folder}/numbers.csv"}}}}
+  load:
+    type: loader
+    loader_type: jdbc
+    options: {{connection_string: "jdbc:sqlite:{folder}/failing.db", table_name: numbers}}
+dag: {{dependencies: {{load: [read]}}}}
+"""
+
+
 @pytest.fixture(scope="module")
 def ui(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DagsterUI]:
     """The UI over the quickstart job, its database in the test's own folder."""
@@ -31,6 +46,9 @@ def ui(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DagsterUI]:
         text.replace("out/quickstart.db", f"{folder}/out.db").replace("yaml_jobs/data", str(PROJECT / "yaml_jobs/data"))
     )
     (jobs / "broken.yaml").write_text("version: 1\nname: Broken\njobs: {}\n")
+    (jobs / "failing.yaml").write_text(FAILING.format(folder=folder))
+    (folder / "numbers.csv").write_text("n\n1\n2\n3\n")
+    sqlite3.connect(folder / "failing.db").close()
     with dagster_ui(folder / "home", jobs) as running:
         yield running
 
@@ -79,6 +97,25 @@ def test_a_job_launched_from_the_launchpad_succeeds_and_shows_its_rows(
     shot(page, "run", tmp_path)
     rows = materialized_rows(ui, run_id)
     assert rows == {"quickstart/load_strikes": 1061}
+
+
+def test_a_failed_run_re_executed_from_failure_does_only_what_is_left(ui: DagsterUI) -> None:
+    selector = {"repositoryLocationName": "lumos", "repositoryName": "__repository__", "jobName": "failing"}
+    launch = """mutation($p: ExecutionParams!) { launchRun(executionParams: $p) {
+        ... on LaunchRunSuccess { run { runId } } ... on Error { message } } }"""
+    first = ui.graphql(launch, p={"selector": selector, "runConfigData": {}})["launchRun"]["run"]["runId"]
+    assert finished(ui, first) == "FAILURE"
+    with sqlite3.connect(ui.home.parent / "failing.db") as connection:
+        connection.execute("create table numbers (n integer)")
+    again = """mutation($p: ReexecutionParams!) { launchRunReexecution(reexecutionParams: $p) {
+        ... on LaunchRunSuccess { run { runId stepKeysToExecute } } ... on Error { message } } }"""
+    answer = ui.graphql(again, p={"parentRunId": first, "strategy": "FROM_FAILURE"})["launchRunReexecution"]["run"]
+    assert answer["stepKeysToExecute"] == ["load"]
+    assert finished(ui, answer["runId"]) == "SUCCESS"
+    assert connection.execute("select n from numbers order by n").fetchall() == [(1,), (2,), (3,)]
+    (load_id,) = connection.execute("select distinct load_id from _lumos_loads").fetchone()
+    connection.close()
+    assert load_id == first
 
 
 def finished(ui: DagsterUI, run_id: str) -> str:

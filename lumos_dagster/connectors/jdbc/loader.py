@@ -32,7 +32,7 @@ class JdbcLoader(LoadOptions, Loader):
         """Load everything in one transaction; a load that the ledger knows is only counted."""
         address = self.address()
         if address.database.in_a_file:
-            _make_folder(Path(address.name).resolve().parent)
+            self._see_to_the_file(Path(address.name).resolve())
         schema, name = split_name(self.table_name)
         table = Table(address.database, schema, name, self.key_column if self.load_mode in KEYED else ())
         table.check_names()
@@ -86,6 +86,15 @@ class JdbcLoader(LoadOptions, Loader):
                 return
         reason = address.database.error(error)
         raise type(reason)(f"the commit did not come through: {reason}") from None
+
+    def _see_to_the_file(self, file: Path) -> None:
+        """A database file is made where a table is to be made in it; a wrong path makes nothing."""
+        makes_tables = self.create_table or self.table_schema or self.pre_sql or self.load_mode == "replace"
+        if not file.exists() and not makes_tables:
+            raise TerminalError(
+                f"there is no database file {str(file)!r}; check connection_string, or set create_table: true"
+            )
+        _make_folder(file.parent)
 
 
 def _make_folder(folder: Path) -> None:

@@ -63,7 +63,7 @@ class LoadOptions(JdbcOptions):
     table_schema: str | None = None
     """The table's DDL. Columns that the input has beyond it are left out and counted."""
     pre_sql: Texts = ()
-    """SQL to run before the rows, in their transaction: a text or a list."""
+    """SQL to run before the rows, in their transaction, and before the table is looked for: a text or a list."""
     post_sql: Texts = ()
     """SQL to run after the rows, in their transaction: a text or a list."""
     columns: dict[str, str] = Field(default_factory=dict)

@@ -60,7 +60,7 @@ class Table:
 
     def missing(self, raw: Any, remedy: str = "") -> TerminalError:
         """The error of a table that is not there."""
-        names = self.database.table_names(raw, self.schema)
+        names = [name for name in self.database.table_names(raw, self.schema) if not name.startswith("_lumos_")]
         hint = near(self.name, names) or f"Tables there: {', '.join(names[:20]) or 'none'}."
         return TerminalError(f"there is no table {self.quoted}{remedy}. {hint}")
 

@@ -121,7 +121,7 @@ def test_a_file_that_is_none(sqlite_place: Place, sqlite_file: Path, tmp_path: P
         with pytest.raises(TerminalError, match="file is not a database"):
             work()
     with pytest.raises(TerminalError, match=r"the folder .* cannot be made: Not a directory"):
-        sqlite_place.load(ONE, connection_string=f"sqlite:///{sqlite_file}/below/x.db")
+        sqlite_place.load(ONE, connection_string=f"sqlite:///{sqlite_file}/below/x.db", create_table=True)
     with pytest.raises(TerminalError, match="unable to open database file"):
         sqlite_place.load(ONE, connection_string=f"sqlite:///{tmp_path}")
 
@@ -129,7 +129,13 @@ def test_a_file_that_is_none(sqlite_place: Place, sqlite_file: Path, tmp_path: P
 def test_a_file_that_may_only_be_read(sqlite_place: Place) -> None:
     """A file system that refuses writing, to the superuser too."""
     with pytest.raises(TerminalError, match=r"unable to open database file|cannot be made"):
-        sqlite_place.load(ONE, connection_string="sqlite:////proc/lumos/x.db")
+        sqlite_place.load(ONE, connection_string="sqlite:////proc/lumos/x.db", create_table=True)
+
+
+def test_a_load_into_a_wrong_path_makes_nothing(sqlite_place: Place, tmp_path: Path) -> None:
+    with pytest.raises(TerminalError, match=r"there is no database file .*set create_table: true"):
+        sqlite_place.load(ONE, connection_string=f"sqlite:///{tmp_path}/wrong/x.db")
+    assert not (tmp_path / "wrong").exists()
 
 
 @pytest.mark.parametrize("blocks", ["query", "pre_sql", "lock", "ledger"])
