@@ -8,6 +8,7 @@ import pytest
 
 from lumos_dagster.errors import ConfigError
 from lumos_dagster.orchestration.location import build_definitions, jobs_folder
+from lumos_dagster_tests.servers.dagster_ui import PROJECT
 
 JOB = """
 version: 1
@@ -90,6 +91,11 @@ def test_the_folder_is_the_one_that_is_named_else_the_one_here(tmp_path: Path, m
     assert jobs_folder() == tmp_path / "elsewhere"
     with pytest.raises(ConfigError, match="does not exist; set LUMOS_JOBS_DIR"):
         build_definitions()
+
+
+def test_the_jobs_shipped_with_the_project_are_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LUMOS_STRICT", "1")
+    assert job_names(build_definitions(PROJECT / "yaml_jobs")) == {"quickstart", "strike_chain", "strike_files"}
 
 
 def test_pipelines_are_sub_graphs_that_wait_for_each_other(tmp_path: Path) -> None:
