@@ -4,7 +4,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-from lumos_dagster.accounting import MAX_REJECTS, Book
+import pyarrow as pa
+
+from lumos_dagster.accounting import MAX_REJECTS, Book, Count
 from lumos_dagster.errors import ConfigError, Problem
 from lumos_dagster.files import join
 from lumos_dagster.interface import Deferred, Extraction, Loader, Transformation, counted_in
@@ -87,13 +89,24 @@ def _load(node: Node, deferred: Deferred[Loader], rows: Relation, book: Book) ->
         if node.children:
             accepted = stack.enter_context(spool_writer(_spool_url(node, deferred.run), reader.schema))
             task.accept = accepted.write
-        result = loader.write(counted_in(reader, task), task)
         count = task.count
+        result = loader.write(counted_in(_measured(reader, count), task), task)
         count.inserted, count.updated, count.unchanged = result.inserted, result.updated, result.unchanged
-        count.merged, count.unmatched, count.bytes = result.merged, result.unmatched, result.bytes
+        count.merged, count.unmatched, count.bytes = result.merged, result.unmatched, result.bytes or count.bytes
         count.rows_out = result.inserted + result.updated + result.unchanged
     book.check()
     return accepted.relation if accepted else None
+
+
+def _measured(rows: pa.RecordBatchReader, count: Count) -> pa.RecordBatchReader:
+    """The same rows, their bytes counted: what stands for a load whose target does not tell what it wrote."""
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        for batch in rows:
+            count.bytes += batch.nbytes
+            yield batch
+
+    return pa.RecordBatchReader.from_batches(rows.schema, batches())
 
 
 def _why_kept_first(loader: Loader, rows: Relation) -> str:

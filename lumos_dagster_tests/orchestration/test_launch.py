@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import dagster as dg
+import fsspec
 import pytest
 
 from lumos_dagster.config.model import Entry, JobFile
@@ -31,6 +32,15 @@ def test_a_var_and_the_mode_may_be_changed_at_launch(folder: Path, instance: dg.
     ran = run_job(with_vars, instance, {"resources": {"lumos": {"config": settings}}})
     assert (folder / "load").read_text() == "0 1"
     assert set(ran.metadata["load"]["lumos/stages"]) == {"extract", "load"}  # type: ignore[call-overload]
+
+
+def test_rows_between_ops_may_be_kept_anywhere_that_fsspec_reaches(folder: Path, instance: dg.DagsterInstance) -> None:
+    storage = "memory://lumos-test-launch"
+    ran = run_job(job(*numbers(folder)), instance, {"resources": {"lumos": {"config": {"storage": storage}}}})
+    assert (folder / "load").read_text() == "0 1 2 3 4 5 6 7 8 9"
+    kept = fsspec.filesystem("memory").find("/lumos-test-launch")
+    assert any(path.endswith(f"spool/{ran.run.run_id}/extract.arrow") for path in kept)
+    assert not Path(instance.storage_directory(), "lumos").exists()
 
 
 def test_a_mistake_in_any_op_stops_the_first_before_it_touches_anything(

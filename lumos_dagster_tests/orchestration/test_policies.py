@@ -193,6 +193,7 @@ def test_each_op_tells_its_rows_and_in_streaming_the_loader_tells_all(
         "rows_in": 10, "rows_out": 5, "filtered": 5, "rejected": 0,
     }  # fmt: skip
     assert ran.metadata["load"]["dagster/row_count"] == 5
+    assert ran.metadata["load"]["bytes"] == 5 * 8
 
 
 def test_a_loader_hands_on_the_rows_that_it_loaded(folder: Path, instance: dg.DagsterInstance) -> None:
