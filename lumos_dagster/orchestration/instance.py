@@ -12,7 +12,7 @@ from platformdirs import user_data_dir
 def dagster_home() -> Path:
     """`DAGSTER_HOME`; else `.dagster` beside the nearest `dagster.yaml` above here; else the user's data folder."""
     if given := os.environ.get("DAGSTER_HOME"):
-        return Path(given).expanduser()
+        return Path(given).expanduser().absolute()
     here = Path.cwd()
     for folder in (here, *here.parents):
         if (folder / "dagster.yaml").is_file():
