@@ -30,6 +30,16 @@ def guarded(work: Callable[[], T], retry: Retry, retry_number: int, op: str) -> 
         raise _failure(op, f"{type(error).__name__}: {error}", type(error).__name__, retry_number) from error
 
 
+def refused(work: Callable[[], T], op: str) -> T:
+    """Run `work` for somebody else's op: what cannot pass is a Failure, the rest is up to that op's RetryPolicy."""
+    try:
+        return work()
+    except _NOT_RETRIED as error:
+        raise _failure(op, str(error), type(error).__name__, 0) from None
+    except LumosError as error:
+        raise _bare(error) from None
+
+
 def _retry(retry: Retry, retry_number: int) -> dg.RetryRequested:
     return dg.RetryRequested(max_retries=retry.count, seconds_to_wait=retry.wait(retry_number))
 

@@ -15,6 +15,7 @@ from lumos_dagster.orchestration.io_managers import (
     MongoIOManager,
 )
 from lumos_dagster.relation import Relation
+from lumos_dagster_tests.servers.dagster_ui import free_port
 from lumos_dagster_tests.servers.postgres import PostgresDatabase
 
 ROWS = {"n": [1, 2, None], "word": ["one", "", None]}
@@ -133,3 +134,14 @@ def test_a_servers_refusal_names_the_trouble_and_no_secret(
     (failure,) = result.filter_events(lambda event: event.is_step_failure)
     assert "password authentication failed" in str(failure.step_failure_data)
     assert "wrong-canary" not in str(failure.step_failure_data)
+
+
+def test_what_may_pass_is_left_to_the_retry_policy_of_the_users_own_op(instance: dg.DagsterInstance) -> None:
+    @dg.asset(retry_policy=dg.RetryPolicy(max_retries=1))
+    def numbers() -> pa.Table:
+        return pa.table(ROWS)
+
+    nobody = JdbcIOManager(connection_string=f"postgresql://me@127.0.0.1:{free_port()}/db")
+    result = dg.materialize([numbers], instance=instance, resources={"io_manager": nobody}, raise_on_error=False)
+    assert len(result.filter_events(lambda event: event.is_step_up_for_retry)) == 1
+    assert not result.success

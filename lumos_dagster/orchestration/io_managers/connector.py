@@ -10,10 +10,9 @@ import pandas as pd
 import pyarrow as pa
 
 from lumos_dagster.accounting import Book
-from lumos_dagster.config.model import Retry
 from lumos_dagster.errors import ConfigError
 from lumos_dagster.interface import Deferred, Extraction, Extractor, Loader, counted_in
-from lumos_dagster.orchestration.failures import guarded
+from lumos_dagster.orchestration.failures import refused
 from lumos_dagster.orchestration.launch import load_of
 from lumos_dagster.orchestration.resources import storage_of
 from lumos_dagster.relation import Relation
@@ -60,7 +59,7 @@ class ConnectorIOManager(dg.ConfigurableIOManager):
             with relation.open(book) as rows, loader.task(book) as task:
                 loader.build().write(counted_in(rows, task), task)
 
-        guarded(write, Retry(), 0, name)
+        refused(write, name)
         count = book.tasks[name].count
         context.add_output_metadata({"dagster/row_count": count.rows_in, "seconds": round(count.seconds, 3)})
 
@@ -75,9 +74,9 @@ class ConnectorIOManager(dg.ConfigurableIOManager):
         relation = Relation(Extraction(Deferred(context.name, self.extractor, options, run)))
         wanted = context.dagster_type.typing_type
         if wanted is pd.DataFrame:
-            return guarded(relation.to_pandas, Retry(), 0, context.name)
+            return refused(relation.to_pandas, context.name)
         if wanted is pa.Table:
-            return guarded(relation.to_table, Retry(), 0, context.name)
+            return refused(relation.to_table, context.name)
         return relation
 
 
