@@ -71,6 +71,11 @@ class StrictModel(BaseModel):
             names[spellings[0]] = spellings[1:]
         return names
 
+    @classmethod
+    def fields_by_option(cls) -> dict[str, FieldInfo]:
+        """Each option's field, under the option's first spelling."""
+        return dict(zip(cls.option_names(), cls.model_fields.values(), strict=True))
+
     @model_validator(mode="wrap")
     @classmethod
     def _say_what_is_known(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:

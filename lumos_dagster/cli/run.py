@@ -15,7 +15,7 @@ from lumos_dagster.catalog import Catalog
 from lumos_dagster.cli.problems import fail
 from lumos_dagster.cli.views import Lines, Live, Silent, View, summary_lines
 from lumos_dagster.config import load_folder, load_job, override_job, scalar
-from lumos_dagster.config.model import Entry, Execution, Executor, JobFile, Pipeline
+from lumos_dagster.config.model import Entry, Execution, Executor, JobFile
 from lumos_dagster.config.names import dagster_name
 from lumos_dagster.errors import ConfigError, Problem
 from lumos_dagster.orchestration.execute import Order, Report, latest_report, run_file
@@ -113,7 +113,7 @@ def _find(job: str) -> Path:
 
 def _overrides(job: JobFile, changes: Sequence[str]) -> tuple[dict[str, dict[str, Raw]], dict[str, Raw]]:
     """`--set` texts as options by op, and vars. Raises ConfigError for every one that names nothing."""
-    ops = dict(_entries(job))
+    ops = dict(job.ops())
     options: dict[str, dict[str, Raw]] = {}
     variables: dict[str, Raw] = {}
     problems: list[Problem] = []
@@ -135,16 +135,6 @@ def _overrides(job: JobFile, changes: Sequence[str]) -> tuple[dict[str, dict[str
             problems += error.problems
         raise ConfigError(problems)
     return options, variables
-
-
-def _entries(job: JobFile) -> list[tuple[str, Entry]]:
-    found: list[tuple[str, Entry]] = []
-    for entry in job.entries:
-        if isinstance(entry, Pipeline):
-            found += [(f"{entry.name}.{stage.name}", stage) for stage in entry.stages]
-        else:
-            found.append((entry.name, entry))
-    return found
 
 
 def _option(path: str, ops: dict[str, Entry]) -> tuple[str, list[str]] | None:

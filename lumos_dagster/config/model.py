@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -118,6 +118,15 @@ class JobFile:
             path = path.rpartition(".")[0]
         line, column = self.places.get(path, (None, None)) if problem.line is None else (problem.line, problem.column)
         return replace(problem, file=self.path, line=line, column=column)
+
+    def ops(self) -> Iterator[tuple[str, Entry]]:
+        """Every op by its name: `load`, or `orders.load` for the stage of a pipeline."""
+        for entry in self.entries:
+            if isinstance(entry, Pipeline):
+                for stage in entry.stages:
+                    yield f"{entry.name}.{stage.name}", stage
+            else:
+                yield entry.name, entry
 
     @property
     def digest(self) -> str:

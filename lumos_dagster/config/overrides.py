@@ -1,6 +1,6 @@
 """A job with other options and variables, as a launch may ask for; checked like the file itself."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 
 from lumos_dagster.config.components import check_options, first_spellings, variable_problems
@@ -20,7 +20,7 @@ def override_job(job: JobFile, options: Mapping[str, Mapping[str, Raw]], variabl
         return job
     merged = {name: variables.get(name, value) for name, value in job.vars.items()}
     problems = [*_unknown_variables(variables, job.vars), *variable_problems(merged)]
-    names = dict(_names(job))
+    names = dict(job.ops())
     problems += [
         Problem(f"unknown job {name!r}", path=f"jobs.{name}", allowed=tuple(names), hint=near(name, names))
         for name in options
@@ -42,15 +42,6 @@ def _unknown_variables(variables: Mapping[str, Raw], known: Mapping[str, Raw]) -
         for name in variables
         if name not in known
     ]
-
-
-def _names(job: JobFile) -> Iterator[tuple[str, Entry]]:
-    for entry in job.entries:
-        if isinstance(entry, Pipeline):
-            for stage in entry.stages:
-                yield f"{entry.name}.{stage.name}", stage
-        else:
-            yield entry.name, entry
 
 
 def _with_options(

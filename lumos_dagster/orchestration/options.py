@@ -20,19 +20,13 @@ _NO_DEFAULT = object()
 
 def config_schema(entry: Entry) -> dict[str, dg.Field]:
     """One field per option of the entry's component, under its first spelling."""
-    fields = entry.component.model_fields
-    names = list(entry.component.option_names())
-    return {name: _field(name, field, entry) for name, field in zip(names, fields.values(), strict=True)}
+    return {name: _field(name, field, entry) for name, field in entry.component.fields_by_option().items()}
 
 
 def changed_options(entry: Entry, config: Mapping[str, Raw]) -> dict[str, Raw]:
     """The options that a launch really changes: a default written out by the launchpad is no change."""
-    shown = {name: _default(name, field, entry) for name, field in _named_fields(entry)}
+    shown = {name: _default(name, field, entry) for name, field in entry.component.fields_by_option().items()}
     return {name: value for name, value in config.items() if name not in shown or value != shown[name]}
-
-
-def _named_fields(entry: Entry) -> list[tuple[str, FieldInfo]]:
-    return list(zip(entry.component.option_names(), entry.component.model_fields.values(), strict=True))
 
 
 def _field(name: str, field: FieldInfo, entry: Entry) -> dg.Field:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from lumos_dagster.config.model import Entry, JobFile, Pipeline
+from lumos_dagster.config.model import Entry, JobFile
 from lumos_dagster.interface import is_secret
 from lumos_dagster.values import has_placeholder
 
@@ -20,14 +20,12 @@ def shown_text(job: JobFile) -> str:
 
 
 def _secrets(job: JobFile) -> Iterator[str]:
-    for entry in job.entries:
-        for stage in entry.stages if isinstance(entry, Pipeline) else (entry,):
-            yield from _of_entry(stage)
+    for _, entry in job.ops():
+        yield from _of_entry(entry)
 
 
 def _of_entry(entry: Entry) -> Iterator[str]:
-    fields = zip(entry.component.option_names(), entry.component.model_fields.values(), strict=True)
-    for name, field in fields:
+    for name, field in entry.component.fields_by_option().items():
         value = entry.options.get(name)
         if is_secret(field) and isinstance(value, str) and value and "://" not in value and not has_placeholder(value):
             yield value
