@@ -1,13 +1,14 @@
 """What one database does its own way, declared in one place each: types, quoting, reading, writing, errors."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import pyarrow as pa
 
+from lumos_dagster.connectors.jdbc.forms import Forms
 from lumos_dagster.errors import LumosError
 
 
@@ -18,7 +19,8 @@ class Column:
     `max_length` counts characters; `nullable` is False where null is refused; `has_default` where the
     column may be left out; `never` is a text that no value may contain, `pattern` a regular expression that
     each must match, `labels` are all the values there are; `fraction` is how many digits of a second are kept;
-    `is_array` where lists have a spelling of their own; `nan_is_null` where NaN cannot be kept.
+    `is_array` where lists have a spelling of their own; `nan_is_null` where NaN cannot be kept; `collation` is
+    what a column that compares like this one is declared with.
     """
 
     name: str
@@ -34,6 +36,7 @@ class Column:
     fraction: int | None = None
     is_array: bool = False
     nan_is_null: bool = False
+    collation: str = ""
 
 
 class Database(ABC):
@@ -46,12 +49,14 @@ class Database(ABC):
     port: ClassVar[int] = 0
     in_a_file: ClassVar[bool] = False
     default_schema: ClassVar[str] = ""
-    mark: ClassVar[str] = "%s"
-    """How the driver spells a value's place in a statement."""
-    overriding: ClassVar[str] = ""
-    """What lets an INSERT .. SELECT give values for columns that the database numbers by itself."""
+    forms: ClassVar[Forms] = Forms()
+    """How it spells the statements that all databases know."""
     swaps: ClassVar[bool] = True
     """Whether a replaced table is made beside the old one, which can be read until the end."""
+    ddl_commits: ClassVar[bool] = False
+    """Whether making, swapping or altering a table commits the transaction around it."""
+    sends_rows: ClassVar[bool] = False
+    """Whether rows go by INSERT, so many to a round trip as `batch_size` says, and not by a bulk path."""
     max_name_bytes: ClassVar[int] = 0
     """How much of a name is kept, where not all of it is."""
     parameters: ClassVar[Mapping[str, str]] = {}
@@ -70,8 +75,8 @@ class Database(ABC):
         """The driver's error as one of ours: may pass, will not, or bad data. Its text holds no password of ours."""
 
     @abstractmethod
-    def cancel(self, raw: Any) -> None:
-        """Break a call that blocks; from another thread."""
+    def cancel(self, raw: Any, another: Callable[[], Any]) -> None:
+        """Break a call that blocks; from another thread. `another` opens a second connection."""
 
     @abstractmethod
     def begin(self, raw: Any, waiting: Iterator[None], writes: bool) -> None:
@@ -81,8 +86,20 @@ class Database(ABC):
     def commit(self, raw: Any, waiting: Iterator[None]) -> None:
         """Commit, with `waiting` as in `begin`."""
 
+    def execute(self, raw: Any, statement: str, values: Sequence[object] = ()) -> Any:
+        """Run one statement; gives the driver's cursor. With values, a % in the statement may have to be doubled."""
+        cursor = raw.cursor()
+        cursor.execute(statement, *([values] if values else []))
+        return cursor
+
     def wait_turn(self, raw: Any, schema: str | None, table: str) -> None:  # noqa: B027 - one writer has its turn
         """Hold back, until the transaction ends, whoever else is about to make, swap or alter this table."""
+
+    def check_script(self, script: str) -> None:  # noqa: B027 - most databases take back what a script does
+        """Raise TerminalError where a script would commit by itself, before it is run."""
+
+    def check_replaceable(self, raw: Any, schema: str | None, table: str) -> None:  # noqa: B027 - the swap itself fails
+        """Raise TerminalError where the table cannot be swapped for a new one and that would be seen too late."""
 
     @abstractmethod
     def run_script(self, raw: Any, script: str) -> None:
@@ -104,6 +121,10 @@ class Database(ABC):
     def sql_type(self, kind: pa.DataType) -> str:
         """The type of a column that is made for values of this kind. ValueError where there is none."""
 
+    def text_type(self, width: int) -> str:
+        """The type of a column for texts of so many characters."""
+        return f"varchar({width})"
+
     @abstractmethod
     def append(self, raw: Any, table: str, columns: Sequence[Column], batches: Iterator[pa.RecordBatch]) -> int:
         """Put batches, already in the columns' types, into a table (quoted name); gives the rows that arrived."""
@@ -120,4 +141,4 @@ class Database(ABC):
 
     def quote(self, *names: str | None) -> str:
         """The quoted name, qualified by those before it."""
-        return ".".join('"{}"'.format(name.replace('"', '""')) for name in names if name is not None)
+        return self.forms.quote(*names)

@@ -18,7 +18,8 @@ from lumos_dagster.interface import LoadResult
 class Done:
     """A committed load: its result, its bad rows, and how it saw the table, which may have changed since.
 
-    `refused` are the rows, by number, that the database itself refused, with its reasons.
+    `refused` are the rows, by number, that the database itself refused, with its reasons; `upto` is the number of
+    the input's row up to which a load by batches of `batch_rows` has come, None where it has come to its end.
     """
 
     result: LoadResult
@@ -28,6 +29,13 @@ class Done:
     skipped: int = 0
     nulled: int = 0
     notes: dict[str, int] = field(default_factory=dict)
+    upto: int | None = None
+    batch_rows: int | None = None
+
+    def and_then(self, batch: "Done", upto: int) -> "Done":
+        """With one batch more, which reaches to that row of the input."""
+        sums = {name: value + getattr(batch.result, name) for name, value in asdict(self.result).items()}
+        return replace(self, result=LoadResult(**sums), refused=self.refused | batch.refused, upto=upto)
 
     def counted(self, count: Count) -> "Done":
         """With the bad rows and notes that the load has counted."""
@@ -53,7 +61,10 @@ class Done:
             "stored": _types_to_text([column.stored or pa.null() for column in columns]),
             "fits": [{**vars(fit), "column": {**vars(fit.column), "type": None, "stored": None}} for fit in self.fits],
         }
-        return json.dumps(told | {name: getattr(self, name) for name in ("rejected", "skipped", "nulled", "notes")})
+        return json.dumps(
+            told
+            | {name: getattr(self, name) for name in ("rejected", "skipped", "nulled", "notes", "upto", "batch_rows")}
+        )
 
     @classmethod
     def from_json(cls, text: str) -> "Done":

@@ -1,6 +1,6 @@
 """Fits the input's columns to the target's: strictly typed, and what does not fit is a bad row with its reason."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,6 +51,16 @@ class Part:
         """Those with other numbers."""
         return self.filtered(pc.invert(pc.is_in(self.numbers, value_set=numbers)))
 
+    def booked(self, refused: Mapping[int, str], task: Task) -> "Part":
+        """Those that were not refused; the others are booked as bad rows, with the reasons."""
+        if not refused:
+            return self
+        numbers = pa.array(refused, pa.int64())
+        bad = self.only(numbers)
+        reasons = [refused[number] for number in bad.numbers.to_pylist()]
+        task.bad_rows(bad.bad_rows(reasons), len(reasons))
+        return self.without(numbers)
+
     def bad_rows(self, reasons: Sequence[str]) -> Iterator[BadRow]:
         """These rows as bad ones, for reasons that lie in no single field."""
         for number, row, reason in zip(self.numbers.to_pylist(), self.source.to_pylist(), reasons, strict=True):
@@ -67,11 +77,12 @@ class Fitting:
 
     fits: Sequence[Fit]
     task: Task
+    batch_rows: int = BATCH_ROWS
     seen: int = 0
 
     def parts(self, rows: pa.RecordBatchReader) -> Iterator[Part]:
         """The rows that fit; the others are booked as bad."""
-        for batch in _of_bounded_size(rows):
+        for batch in _of_bounded_size(rows, self.batch_rows):
             fitted, good = self._fit(batch)
             numbers: Array = pa.array(np.arange(self.seen + 1, self.seen + batch.num_rows + 1))
             self.seen += batch.num_rows
@@ -119,10 +130,10 @@ class Fitting:
             yield BadRow(self.seen + index + 1, fit.source, row[fit.source], reason, row)
 
 
-def _of_bounded_size(rows: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
+def _of_bounded_size(rows: pa.RecordBatchReader, size: int) -> Iterator[pa.RecordBatch]:
     for batch in rows:
-        for start in range(0, batch.num_rows, BATCH_ROWS):
-            yield batch.slice(start, BATCH_ROWS)
+        for start in range(0, batch.num_rows, size):
+            yield batch.slice(start, size)
 
 
 def _fitted(fit: Fit, source: Array) -> tuple[Array, list[tuple[Array, str]]]:

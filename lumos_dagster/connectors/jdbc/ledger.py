@@ -3,31 +3,38 @@
 import hashlib
 from typing import Any
 
+import pyarrow as pa
+
 from lumos_dagster.accounting import Task
 from lumos_dagster.connectors.jdbc.done import Done
 from lumos_dagster.connectors.jdbc.tables import Table
 from lumos_dagster.errors import TerminalError
 
 TABLE = "_lumos_loads"
-_WIDTHS = {"load_id": 64, "job": 255, "op": 255, "target": 1000}
+_KEY_WIDTH = 64
+_ABOUT = {"load_id": 64, "job": 255, "op": 255, "target": 1000}
+"""Whose load it is, for those who read the table; the key is made from all of them."""
 
 
 class Ledger:
-    """The entry of one load: claimed first, filled in last, both in the transaction that loads the rows.
+    """The entry of one load: claimed first, filled in with each commit, in the transaction of the rows themselves.
 
-    Claiming holds a unique key, so a second process of the same load waits here until the first one
-    has committed, and then finds it done; an older one cannot commit after a newer one.
+    Each claim counts the entry's epoch up, and holds its row until the transaction ends: a second process of the
+    same load waits until the first one has committed, and then finds what is done; the first one finds its epoch
+    gone and commits nothing more.
     """
 
     def __init__(self, table: Table, task: Task) -> None:
-        database = self._database = table.database
+        self._database = table.database
         self._schema = table.schema
-        self._name = database.quote(table.schema, TABLE)
+        self._name = table.database.quote(table.schema, TABLE)
         # A statement with values takes a % in a name for a value's place, where that is how they are spelled.
-        self._table = self._name.replace("%", "%%") if "%" in database.mark else self._name
+        self._table = self._name.replace("%", "%%") if "%" in table.database.forms.mark else self._name
         # The table alone: its database is the one that the ledger lies in, by whatever host or port it is reached.
-        key = (task.run.load_id, task.run.job, task.op, table.quoted)
-        self._key = tuple(_within(text, width) for text, width in zip(key, _WIDTHS.values(), strict=True))
+        about = (task.run.load_id, task.run.job, task.op, table.quoted)
+        self.key = hashlib.sha256("\0".join(about).encode()).hexdigest()
+        self._about = [_within(text, width) for text, width in zip(about, _ABOUT.values(), strict=True)]
+        self._epoch = 0
 
     def is_there(self, raw: Any) -> bool:
         """Whether the table exists: making it needs rights that using it does not."""
@@ -35,11 +42,17 @@ class Ledger:
 
     def make(self, raw: Any) -> None:
         """Make the table; committed by the caller before the load begins."""
-        columns = ", ".join(f"{name} varchar({width}) NOT NULL" for name, width in _WIDTHS.items())
-        raw.execute(
-            f"CREATE TABLE {self._name} ({columns}, result text, digest varchar(64), "
-            f"committed_at timestamp DEFAULT CURRENT_TIMESTAMP, PRIMARY KEY ({', '.join(_WIDTHS)}))"
-        )
+        database = self._database
+        columns = [f"load_key {database.text_type(_KEY_WIDTH)} NOT NULL"]
+        columns += [f"{name} {database.text_type(width)}" for name, width in _ABOUT.items()]
+        columns += [
+            f"epoch {database.sql_type(pa.int64())}",
+            f"result {database.sql_type(pa.string())}",
+            f"digest {database.text_type(_KEY_WIDTH)}",
+            f"committed_at {database.sql_type(pa.timestamp('us'))}",
+            database.forms.primary_key.format(key="load_key"),
+        ]
+        database.execute(raw, f"CREATE TABLE {self._name} ({', '.join(columns)})")
 
     def cannot_be_made(self, error: Exception) -> TerminalError:
         """The error of a user who may not make it."""
@@ -50,29 +63,44 @@ class Ledger:
         )
 
     def claim(self, raw: Any) -> Done | None:
-        """None where this transaction now owns the load; else what the load that is done came to."""
-        marks = ", ".join([self._database.mark] * len(self._key))
-        claimed = raw.execute(
-            f"INSERT INTO {self._table} ({', '.join(_WIDTHS)}) VALUES ({marks}) ON CONFLICT DO NOTHING", self._key
+        """Own the load until the transaction ends; gives how far it has come, None where nothing was committed."""
+        forms = self._database.forms
+        columns = ["load_key", *_ABOUT, "epoch"]
+        *values, key_again = forms.marks(len(columns) + 1)
+        insert = forms.insert_once.format(
+            table=self._table, columns=", ".join(columns), values=", ".join(values), key=key_again
         )
-        return None if claimed.rowcount == 1 else self.find(raw)
+        given = [self.key, *self._about, 0]
+        self._run(raw, insert, [*given, self.key] if "{key}" in forms.insert_once else given)
+        self._run(raw, f"UPDATE {self._table} SET epoch = epoch + 1 WHERE load_key = {forms.marks(1)[0]}", [self.key])
+        epoch, result = self._read(raw) or (0, None)
+        self._epoch = int(epoch)
+        return Done.from_json(result) if result else None
 
     def find(self, raw: Any) -> Done | None:
-        """What the load came to, None where it was never committed."""
-        row = raw.execute(f"SELECT result FROM {self._table} WHERE {self._where()}", self._key).fetchone()
-        return Done.from_json(row[0]) if row and row[0] else None
+        """How far the load has come."""
+        row = self._read(raw)
+        return Done.from_json(row[1]) if row and row[1] else None
 
     def record(self, raw: Any, done: Done, options: str) -> None:
-        """Fill in what the load came to."""
-        mark = self._database.mark
+        """Fill in what the load has come to. TerminalError where another process has taken the load over."""
         digest = hashlib.sha256(options.encode()).hexdigest()[:16]
-        raw.execute(
-            f"UPDATE {self._table} SET result = {mark}, digest = {mark} WHERE {self._where()}",
-            (done.to_json(), digest, *self._key),
+        result, kept, key, epoch = self._database.forms.marks(4)
+        changed = self._run(
+            raw,
+            f"UPDATE {self._table} SET result = {result}, digest = {kept}, committed_at = CURRENT_TIMESTAMP "
+            f"WHERE load_key = {key} AND epoch = {epoch}",
+            [done.to_json(), digest, self.key, self._epoch],
         )
+        if changed.rowcount != 1:
+            raise TerminalError("another process has taken this load over; what this one had not committed is dropped")
 
-    def _where(self) -> str:
-        return " AND ".join(f"{name} = {self._database.mark}" for name in _WIDTHS)
+    def _read(self, raw: Any) -> Any:
+        mark = self._database.forms.marks(1)[0]
+        return self._run(raw, f"SELECT epoch, result FROM {self._table} WHERE load_key = {mark}", [self.key]).fetchone()
+
+    def _run(self, raw: Any, statement: str, values: list[Any]) -> Any:
+        return self._database.execute(raw, statement, values)
 
 
 def _within(text: str, width: int) -> str:

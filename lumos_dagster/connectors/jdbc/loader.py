@@ -1,4 +1,4 @@
-"""The jdbc loader: rows into a table in one transaction, with the ledger's entry in it."""
+"""The jdbc loader: rows into a table in one transaction, or one a batch, with the ledger's entry in each."""
 
 from pathlib import Path
 from typing import Any
@@ -7,18 +7,25 @@ import pyarrow as pa
 
 from lumos_dagster.accounting import Task
 from lumos_dagster.connectors.jdbc.address import Address
+from lumos_dagster.connectors.jdbc.done import Done
 from lumos_dagster.connectors.jdbc.ledger import Ledger
 from lumos_dagster.connectors.jdbc.loading import Loading
 from lumos_dagster.connectors.jdbc.options import LoadOptions, location_of, split_name
+from lumos_dagster.connectors.jdbc.preparing import Preparing
 from lumos_dagster.connectors.jdbc.session import connect, waiting
 from lumos_dagster.connectors.jdbc.staging import KEYED
-from lumos_dagster.connectors.jdbc.tables import Table
+from lumos_dagster.connectors.jdbc.tables import Matched, Table
 from lumos_dagster.errors import TerminalError
 from lumos_dagster.interface import Loader, LoadResult
 
 
 class JdbcLoader(LoadOptions, Loader):
     """Writes rows into a table, all or nothing, strictly in the types of its columns."""
+
+    @property
+    def atomic(self) -> bool:
+        """Not where each batch is committed by itself."""
+        return self.commit == "load"
 
     def target(self) -> tuple[str, ...]:
         """The database and the table."""
@@ -29,7 +36,7 @@ class JdbcLoader(LoadOptions, Loader):
         return location_of(self.address(), self.table_name)
 
     def write(self, rows: pa.RecordBatchReader, task: Task) -> LoadResult:
-        """Load everything in one transaction; a load that the ledger knows is only counted."""
+        """Load everything; a load that the ledger knows is only counted, one that it knows in part goes on."""
         address = self.address()
         if address.database.in_a_file:
             self._see_to_the_file(Path(address.name).resolve())
@@ -38,21 +45,48 @@ class JdbcLoader(LoadOptions, Loader):
         table.check_names()
         ledger = Ledger(table, task)
         with connect(address, task) as raw:
-            self._prepare(raw, ledger, address, task)
-            loading = Loading(raw, table, self, task)
-            if (done := ledger.claim(raw)) is not None:
-                task.log(f"{task.op}: this load was committed by an earlier attempt; nothing is written again")
-                loading.count_again(rows, done)
-                return done.result
-            done = loading.load(rows)
-            ledger.record(raw, done, self.model_dump_json(exclude={"connection_string", "password"}))
-            task.cancellation.check()
-            doubt = self._commit(raw, address, task)
+            self._begin(raw, ledger, address, task)
+            done, doubt = self._load(raw, rows, table, ledger, task)
         if doubt:
             self._ask_the_ledger(address, ledger, task, doubt)
         return done.result
 
-    def _prepare(self, raw: Any, ledger: Ledger, address: Address, task: Task) -> None:
+    def _load(
+        self, raw: Any, rows: pa.RecordBatchReader, table: Table, ledger: Ledger, task: Task
+    ) -> tuple[Done, Exception | None]:
+        """What the load came to, and the driver's error where its last commit may or may not have come through."""
+        database = table.database
+        preparing = Preparing(raw, table, self, ledger.key)
+        before = ledger.claim(raw)
+        if before is None or before.upto is not None:
+            prepared = preparing.make_tables(rows.schema, goes_on=before is not None)
+            if database.ddl_commits:
+                before = ledger.claim(raw)
+        if before is not None and before.upto is None:
+            task.log(f"{task.op}: this load was committed by an earlier attempt; nothing is written again")
+            preparing.swap_committed()
+            sources = [fit.source for fit in before.fits]
+            known = Matched(list(before.fits), [name for name in rows.schema.names if name not in sources])
+            Loading(raw, table, known, self, task).count_again(rows, before)
+            return before, None
+        if before is None:
+            preparing.empty()
+        loading = Loading(raw, prepared.into, prepared.matched, self, task)
+        for done in loading.commits(rows, before):
+            if done.upto is None:
+                preparing.finish(prepared.into)
+            ledger.record(raw, done, self.model_dump_json(exclude={"connection_string", "password"}))
+            task.cancellation.check()
+            try:
+                database.commit(raw, waiting(task))
+            except database.driver_errors() as error:
+                return done, error
+            if done.upto is not None:
+                database.begin(raw, waiting(task), writes=True)
+        preparing.swap_committed()
+        return done, None
+
+    def _begin(self, raw: Any, ledger: Ledger, address: Address, task: Task) -> None:
         """See that the ledger's table is there, and open the transaction of the load."""
         database = address.database
         database.begin(raw, waiting(task), writes=True)
@@ -70,19 +104,12 @@ class JdbcLoader(LoadOptions, Loader):
             raise ledger.cannot_be_made(reason) if isinstance(reason, TerminalError) else reason from None
         database.begin(raw, waiting(task), writes=True)
 
-    def _commit(self, raw: Any, address: Address, task: Task) -> Exception | None:
-        """Commit; gives the driver's error where it may or may not have come through."""
-        try:
-            address.database.commit(raw, waiting(task))
-        except address.database.driver_errors() as error:
-            return error
-        return None
-
     def _ask_the_ledger(self, address: Address, ledger: Ledger, task: Task, error: Exception) -> None:
         """The connection broke while it committed: only the ledger knows whether the rows are in."""
         with connect(address, task) as raw:
             address.database.begin(raw, waiting(task), writes=False)
-            if ledger.find(raw) is not None:
+            found = ledger.find(raw)
+            if found is not None and found.upto is None:
                 return
         reason = address.database.error(error)
         raise type(reason)(f"the commit did not come through: {reason}") from None

@@ -3,9 +3,9 @@
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import AliasChoices, Field, SecretStr, field_validator
+from pydantic import AliasChoices, Field, SecretStr, field_validator, model_validator
 
 from lumos_dagster.connectors.jdbc.address import Address, find_database, parse_address
 from lumos_dagster.interface import Component, ConnectionString, Texts
@@ -57,19 +57,32 @@ class LoadOptions(JdbcOptions):
     key_column: Texts = Field(("id",), min_length=1, validation_alias=AliasChoices("key_column", "key_columns"))
     """The column or columns that tell rows apart, for update, upsert and delete_insert."""
     batch_size: int = Field(10_000, gt=0)
-    """Rows sent at a time where the driver sends rows; all of them are one transaction."""
+    """Rows to a round trip where the driver sends rows, and rows to a transaction with `commit: batch`."""
+    commit: Literal["load", "batch"] = "load"
+    """load: all rows in one transaction. batch: one for each `batch_size` rows; a retry goes on behind the last."""
     create_table: bool = False
     """Make the table where it is missing: by `table_schema`, else from the input's columns."""
     table_schema: str | None = None
     """The table's DDL. Columns that the input has beyond it are left out and counted."""
     pre_sql: Texts = ()
-    """SQL to run before the rows, in their transaction, and before the table is looked for: a text or a list."""
+    """SQL to run before the rows, in their transaction; behind `create_table`. A text or a list."""
+    pre_sql_commits: bool = False
+    """Whether pre_sql may commit by itself, as DDL does in MySQL and Oracle; refused there otherwise."""
     post_sql: Texts = ()
     """SQL to run after the rows, in their transaction: a text or a list."""
     columns: dict[str, str] = Field(default_factory=dict)
     """Input column -> table column, where the names differ."""
     schema_change: Literal["error", "add_columns", "ignore"] = "error"
     """What becomes of input columns that the table lacks, unless `table_schema` is given."""
+
+    @model_validator(mode="after")
+    def _keys_stay_together(self) -> Self:
+        if self.load_mode == "delete_insert" and self.commit == "batch":
+            raise ValueError(
+                "delete_insert needs commit: load, since rows of one key may lie in two batches, and the second would "
+                "delete those of the first"
+            )
+        return self
 
 
 def split_name(table_name: str) -> tuple[str | None, str]:

@@ -1,7 +1,7 @@
 """Rows on their way to the table and on to the loader's children: refused one by one, or held back until they count."""
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
@@ -11,10 +11,9 @@ import pyarrow as pa
 from lumos_dagster.accounting import Task, nobody
 from lumos_dagster.connectors.jdbc.database import Column
 from lumos_dagster.connectors.jdbc.fitting import Part
+from lumos_dagster.connectors.jdbc.savepoint import savepoint
 from lumos_dagster.connectors.jdbc.tables import Table
 from lumos_dagster.errors import DataError
-
-_SAVEPOINT = "_lumos_rows"
 
 
 @dataclass
@@ -53,22 +52,17 @@ class Sender:
         if not size:
             return 0
         self.task.cancellation.check()
-        self.raw.execute(f"SAVEPOINT {_SAVEPOINT}")
-        try:
+        arrived = 0
+        with savepoint(database, self.raw) as tried:
             arrived = self._append(iter([part.rows]))
-        except database.driver_errors() as error:
-            reason = database.error(error)
-            if not isinstance(reason, DataError):
-                raise
-            self.raw.execute(f"ROLLBACK TO SAVEPOINT {_SAVEPOINT}")
-            self.raw.execute(f"RELEASE SAVEPOINT {_SAVEPOINT}")
-            if size > 1:
-                halves = (part.slice(0, size // 2), part.slice(size // 2, size - size // 2))
-                return sum(self._carefully(half, taken) for half in halves)
-            self.refused[part.numbers[0].as_py()] = str(reason)
-            self.task.bad_rows(part.bad_rows([str(reason)]), 1)
+        if tried.refusal and size > 1:
+            halves = (part.slice(0, size // 2), part.slice(size // 2, size - size // 2))
+            return sum(self._carefully(half, taken) for half in halves)
+        if tried.refusal:
+            reason = str(tried.refusal)
+            self.refused[part.numbers[0].as_py()] = reason
+            self.task.bad_rows(part.bad_rows([reason]), 1)
             return 0
-        self.raw.execute(f"RELEASE SAVEPOINT {_SAVEPOINT}")
         taken(part)
         return self._demand(arrived, size)
 
@@ -79,10 +73,11 @@ class Sender:
 
 
 class Held:
-    """Rows held back on disk until the database has said which of them count; nothing where nobody waits for them."""
+    """Rows held back on disk until the database has said which of them count; nothing where nobody asks for them."""
 
     def __init__(self, schema: pa.Schema, task: Task) -> None:
         self._task = task
+        self._asked_for = task.accept is not nobody or task.on_error == "reject"
         self._schema = schema.append(pa.field("", pa.int64()))
 
     def __enter__(self) -> Self:
@@ -98,17 +93,19 @@ class Held:
 
     def hold(self, part: Part) -> None:
         """Take the rows."""
-        if self._task.accept is not nobody:
+        if self._asked_for:
             columns = [*part.source.columns, part.numbers]
             self._writer.write_batch(pa.RecordBatch.from_arrays(columns, schema=self._schema))
 
-    def release(self, lost: "pa.Array[Any]") -> None:
-        """Pass on all but those with the numbers in `lost`."""
+    def release(self, lost: "pa.Array[Any]", refused: Mapping[int, str]) -> None:
+        """Pass on all but those with the numbers in `lost`; book those that were refused."""
         self._writer.close()
         self._file.seek(0)
+        if refused and not self._asked_for:
+            self._task.bad_rows((), len(refused))
         with pa.ipc.open_stream(self._file) as reader:
             for batch in reader:
                 names = batch.schema.names[:-1]
                 source = pa.RecordBatch.from_arrays(batch.columns[:-1], names=names)
-                part = Part(source, source, batch.column(batch.num_columns - 1))
+                part = Part(source, source, batch.column(batch.num_columns - 1)).booked(refused, self._task)
                 self._task.accept((part.without(lost) if len(lost) else part).source)

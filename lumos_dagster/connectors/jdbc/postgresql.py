@@ -1,7 +1,7 @@
 """PostgreSQL, through psycopg 3: COPY both ways."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, ClassVar
@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from lumos_dagster.connectors.jdbc.copying import TIMESTAMP_TZ, copy_in, copy_out
 from lumos_dagster.connectors.jdbc.database import Column, Database
+from lumos_dagster.connectors.jdbc.forms import Forms
 from lumos_dagster.connectors.jdbc.query import trimmed, with_values
 from lumos_dagster.errors import DataError, LumosError, TerminalError, TransientError
 
@@ -74,7 +75,7 @@ class PostgreSQL(Database):
     port = 5432
     default_schema = "public"
     max_name_bytes = 63
-    overriding = "OVERRIDING SYSTEM VALUE"
+    forms = Forms(overriding="OVERRIDING SYSTEM VALUE")
     parameters: ClassVar[Mapping[str, str]] = {
         **{name: name for name in ("sslmode", "sslrootcert", "sslcert", "sslkey", "connect_timeout", "options",
                                    "application_name", "target_session_attrs", "gssencmode", "channel_binding")},
@@ -114,7 +115,7 @@ class PostgreSQL(Database):
             return TerminalError(f"{text} Or keep the table and empty it: load_mode: truncate")
         return TerminalError(text)
 
-    def cancel(self, raw: Any) -> None:
+    def cancel(self, raw: Any, another: Callable[[], Any]) -> None:
         raw.cancel_safe(timeout=5)
 
     def begin(self, raw: Any, waiting: Iterator[None], writes: bool) -> None:

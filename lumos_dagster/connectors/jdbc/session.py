@@ -59,7 +59,7 @@ def _interrupted(address: Address, raw: Any, task: Task) -> Iterator[None]:
         told.wait()
         while not ended.is_set():
             with suppress(address.database.driver_errors()):
-                address.database.cancel(raw)
+                address.database.cancel(raw, address.open)
             ended.wait(_PAUSE_SECONDS)
 
     breaker = Thread(target=break_calls, daemon=True)

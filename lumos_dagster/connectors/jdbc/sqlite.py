@@ -1,13 +1,14 @@
 """SQLite: values keep their declared types although the file does not enforce them."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import pyarrow as pa
 
 from lumos_dagster.connectors.jdbc.database import Column, Database
+from lumos_dagster.connectors.jdbc.forms import Forms
 from lumos_dagster.connectors.jdbc.query import trimmed, with_values
 from lumos_dagster.conversion import as_text, convert
 from lumos_dagster.errors import DataError, LumosError, TerminalError, TransientError
@@ -44,7 +45,7 @@ class SQLite(Database):
     schemes = ("sqlite",)
     driver = "sqlite+pysqlite"
     in_a_file = True
-    mark = "?"
+    forms = Forms(mark="?")
     swaps = False  # its readers wait for the commit anyway, and a rename would break the views over the table
 
     def connect_options(self) -> dict[str, Any]:
@@ -65,7 +66,7 @@ class SQLite(Database):
             return DataError(str(error))
         return TerminalError(str(error))
 
-    def cancel(self, raw: Any) -> None:
+    def cancel(self, raw: Any, another: Callable[[], Any]) -> None:
         raw.interrupt()
 
     def begin(self, raw: Any, waiting: Iterator[None], writes: bool) -> None:

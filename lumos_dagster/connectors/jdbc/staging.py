@@ -1,6 +1,6 @@
 """Modes that meet rows already there: the input is staged in a temporary table, then merged by set statements."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,105 +9,163 @@ import pyarrow as pa
 from lumos_dagster.connectors.jdbc.database import Column
 from lumos_dagster.connectors.jdbc.fitting import Fit
 from lumos_dagster.connectors.jdbc.options import Mode
+from lumos_dagster.connectors.jdbc.savepoint import savepoint
 from lumos_dagster.connectors.jdbc.tables import Table, staging_columns
 from lumos_dagster.errors import TerminalError
 from lumos_dagster.interface import LoadResult
 
-STAGING = "_lumos_staging"
 POSITION = "_lumos_position"
 _READ_ROWS = 65_536
 
 KEYED: tuple[Mode, ...] = ("update", "upsert", "delete_insert")
 
+Range = tuple[int, int]
+"""The first and the last position of some of the rows."""
+
 
 class Staging:
     """The input in a temporary table of the target's column types; the last row of each key counts."""
 
-    def __init__(self, raw: Any, table: Table, fits: Sequence[Fit]) -> None:
+    def __init__(self, raw: Any, table: Table, fits: Sequence[Fit], mode: Mode) -> None:
         self._raw = raw
         self._table = table
-        quote = table.database.quote
+        self._mode = mode
+        self._database = table.database
+        self._forms = table.database.forms
         self._names = [fit.column.name for fit in fits]
-        self.columns: list[Column] = staging_columns(fits, POSITION)
-        definitions = ", ".join(f"{quote(column.name)} {column.sql_type}" for column in self.columns)
-        raw.execute(f"CREATE TEMPORARY TABLE {STAGING} ({definitions})")
-        self._all = ", ".join(quote(name) for name in self._names)
-        self._key = ", ".join(quote(name) for name in table.key)
-        self._ranked = (
-            f"(SELECT *, row_number() OVER (PARTITION BY {self._key} ORDER BY {POSITION} DESC) AS _lumos_nth "
-            f"FROM {STAGING}) AS staged"
+        self.name = self._forms.staging
+        self.columns: list[Column] = staging_columns(fits, POSITION, self._database.sql_type(pa.int64()))
+        quote = self._database.quote
+        definitions = ", ".join(
+            f"{quote(column.name)} {column.sql_type} {column.collation}".rstrip() for column in self.columns
         )
-        self._last = f"(SELECT {self._all}, {POSITION} FROM {self._ranked} WHERE _lumos_nth = 1) AS staged"
-        self._same_key = " AND ".join(f"target.{quote(name)} = staged.{quote(name)}" for name in table.key)
-        self._is_there = f"EXISTS (SELECT 1 FROM {table.quoted} AS target WHERE {self._same_key})"
-        self._insert = f"INSERT INTO {table.quoted} ({self._all}) {table.database.overriding} SELECT {self._all}"
+        self._run(self._forms.make_staging.format(staging=self.name, columns=definitions))
+        self._all = ", ".join(map(quote, self._names))
+        self._key = ", ".join(map(quote, table.key))
+        self._same_key = " AND ".join(f"{table.quoted}.{quote(name)} = staged.{quote(name)}" for name in table.key)
+        self._is_there = f"EXISTS (SELECT 1 FROM {table.quoted} WHERE {self._same_key})"
+        self._ranked = (
+            f"(SELECT s.*, row_number() OVER (PARTITION BY {self._key} ORDER BY {quote(POSITION)} DESC) lumos_nth "
+            f"FROM {self.name} s) staged"
+        )
 
-    def merge(self, mode: Mode) -> LoadResult:
-        """Bring the staged rows into the target."""
-        ways: dict[Mode, Callable[[], LoadResult]] = {
-            "update": self._update,
-            "upsert": self._upsert,
-            "delete_insert": self._delete_insert,
-        }
-        return ways[mode]()
+    def merge(self) -> LoadResult:
+        """Bring the staged rows into the target. The driver's error where the target refuses one of them."""
+        staged, distinct, there = self._counts()
+        self._delete_old()
+        self._bring()
+        if self._mode == "delete_insert":
+            return LoadResult(inserted=staged)
+        known = {"updated": there} if self._changes("{column}") else {"unchanged": there}
+        if self._mode == "update":
+            return LoadResult(unmatched=distinct - there, merged=staged - distinct, **known)
+        return LoadResult(inserted=distinct - there, merged=staged - distinct, **known)
 
-    def lost(self, mode: Mode) -> "pa.Array[Any]":
+    def merge_without_refused(self) -> tuple[LoadResult, dict[int, str]]:
+        """Bring in what the target takes; the others are left out, by position, with the reason."""
+        refused: dict[int, str] = {}
+        while True:
+            with savepoint(self._database, self._raw) as tried:
+                result = self.merge()
+            if not tried.refusal:
+                return result, refused
+            found = self._refused()
+            if not found:  # each row alone is taken, so it is not theirs
+                raise tried.refusal
+            refused |= found
+            self._leave_out(found)
+
+    def lost(self) -> "pa.Array[Any]":
         """The numbers, in order, of the rows that another row of the same key or the lack of a target took out."""
-        if mode == "delete_insert":
+        if self._mode == "delete_insert":
             return pa.array([], pa.int64())
-        unmatched = f" OR NOT {self._is_there}" if mode == "update" else ""
-        query = f"SELECT {POSITION} FROM {self._ranked} WHERE _lumos_nth > 1{unmatched} ORDER BY 1"
-        with self._table.database.read(self._raw, query, {}, _READ_ROWS) as numbers:
+        position = self._database.quote(POSITION)
+        unmatched = f" OR NOT {self._is_there}" if self._mode == "update" else ""
+        query = f"SELECT {position} FROM {self._ranked} WHERE lumos_nth > 1{unmatched} ORDER BY 1"
+        with self._database.read(self._raw, query, {}, _READ_ROWS) as numbers:
             found = [batch.column(0).to_numpy() for batch in numbers]
-        return pa.array(np.concatenate(found) if found else [], pa.int64())
+        return pa.array(np.concatenate(found).astype("int64") if found else [], pa.int64())
 
     def drop(self) -> None:
         """Remove it, so that the connection could stage again."""
-        self._raw.execute(f"DROP TABLE {STAGING}")
+        self._run(self._forms.drop_staging.format(staging=self.name))
 
-    def _upsert(self) -> LoadResult:
-        """Update rows whose key is there, insert the others. TerminalError where nothing holds the key unique."""
-        staged, distinct, there = self._counts()
-        changes = self._changes("excluded")
-        action = f"DO UPDATE SET {changes}" if changes else "DO NOTHING"
-        self._raw.execute(
-            f"{self._insert} FROM {self._last} WHERE true ORDER BY {POSITION} ON CONFLICT ({self._key}) {action}"
+    def _delete_old(self) -> None:
+        if self._mode == "delete_insert":
+            self._run(self._form(self._forms.delete, f"(SELECT DISTINCT {self._key} FROM {self.name}) staged"))
+
+    def _bring(self, within: Range | None = None) -> None:
+        """Update or insert the rows, or those at some positions."""
+        position = self._database.quote(POSITION)
+        some = f"{position} BETWEEN {within[0]} AND {within[1]}" if within else "1 = 1"
+        if self._mode == "delete_insert":
+            rows = f"(SELECT {self._all}, {position} FROM {self.name} WHERE {some}) staged"
+            self._run(self._form(self._forms.insert, rows))
+            return
+        rows = f"(SELECT {self._all}, {position} FROM {self._ranked} WHERE lumos_nth = 1 AND {some}) staged"
+        has_changes = bool(self._changes("{column}"))
+        if self._mode == "update":
+            statements: Sequence[str] = (self._forms.update,) if has_changes else ()
+        else:
+            statements = self._forms.upsert if has_changes else self._forms.insert_missing
+        for statement in statements:
+            self._run(self._form(statement, rows))
+
+    def _refused(self) -> dict[int, str]:
+        """Halve what the target refuses until the rows are found that are to blame; nothing of it stays."""
+        first, last = self._run(
+            f"SELECT min({self._database.quote(POSITION)}), max({self._database.quote(POSITION)}) FROM {self.name}"
+        ).fetchone()
+        refused: dict[int, str] = {}
+        with savepoint(self._database, self._raw, stays=False):
+            self._delete_old()
+            waiting = [(int(first), int(last))]
+            while waiting:
+                low, high = waiting.pop()
+                with savepoint(self._database, self._raw) as tried:
+                    self._bring((low, high))
+                if tried.refusal and low == high:
+                    refused[low] = str(tried.refusal)
+                elif tried.refusal:
+                    middle = (low + high) // 2
+                    waiting += [(middle + 1, high), (low, middle)]
+        return refused
+
+    def _leave_out(self, refused: dict[int, str]) -> None:
+        position = self._database.quote(POSITION)
+        for number in refused:
+            self._run(f"DELETE FROM {self.name} WHERE {position} = {number}")
+
+    def _form(self, form: str, rows: str) -> str:
+        return form.format(
+            target=self._table.quoted,
+            columns=self._all,
+            values=", ".join(f"staged.{self._database.quote(name)}" for name in self._names),
+            staged=rows,
+            same_key=self._same_key,
+            key=self._key,
+            changes=self._changes(self._forms.change),
+            excluded_changes=self._changes("{column} = excluded.{column}"),
+            position=self._database.quote(POSITION),
+            overriding=self._forms.overriding,
         )
-        known = {"updated": there} if changes else {"unchanged": there}
-        return LoadResult(inserted=distinct - there, merged=staged - distinct, **known)
 
-    def _update(self) -> LoadResult:
-        """Update rows whose key is there; the others met no row."""
-        staged, distinct, there = self._counts()
-        if changes := self._changes("staged"):
-            self._raw.execute(
-                f"UPDATE {self._table.quoted} AS target SET {changes} FROM {self._last} WHERE {self._same_key}"
-            )
-        known = {"updated": there} if changes else {"unchanged": there}
-        return LoadResult(unmatched=distinct - there, merged=staged - distinct, **known)
-
-    def _delete_insert(self) -> LoadResult:
-        """Delete every row whose key the input has, then insert all of the input."""
-        self._raw.execute(
-            f"DELETE FROM {self._table.quoted} AS target WHERE EXISTS "
-            f"(SELECT 1 FROM {STAGING} AS staged WHERE {self._same_key})"
-        )
-        self._raw.execute(f"{self._insert} FROM {STAGING} ORDER BY {POSITION}")
-        return LoadResult(inserted=self._count(STAGING))
-
-    def _changes(self, source: str) -> str:
-        quote = self._table.database.quote
+    def _changes(self, form: str) -> str:
+        quote = self._database.quote
         rest = [name for name in self._names if name not in self._table.key]
-        return ", ".join(f"{quote(name)} = {source}.{quote(name)}" for name in rest)
+        return ", ".join(form.format(column=quote(name), target=self._table.quoted) for name in rest)
 
     def _counts(self) -> tuple[int, int, int]:
         """Rows staged, different keys among them, and how many of those keys the target has."""
-        keys = f"(SELECT DISTINCT {self._key} FROM {STAGING}) AS staged"
-        return self._count(STAGING), self._count(keys), self._count(f"{keys} WHERE {self._is_there}")
+        keys = f"(SELECT DISTINCT {self._key} FROM {self.name}) staged"
+        return self._count(self.name), self._count(keys), self._count(f"{keys} WHERE {self._is_there}")
 
     def _count(self, rows: str) -> int:
-        (found,) = self._raw.execute(f"SELECT count(*) FROM {rows}").fetchone()
+        (found,) = self._run(f"SELECT count(*) FROM {rows}").fetchone()
         return int(found)
+
+    def _run(self, statement: str) -> Any:
+        return self._database.execute(self._raw, statement)
 
 
 def check_unique(raw: Any, table: Table) -> None:

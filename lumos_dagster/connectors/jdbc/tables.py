@@ -45,8 +45,12 @@ class Table:
         except ValueError as error:
             raise DataError(f"cannot create table {self.name!r}: {error}. Convert the column first.") from None
         if with_key:
-            parts.append(f"PRIMARY KEY ({', '.join(quote(name) for name in self.key)})")
-        raw.execute(f"CREATE TABLE {self.quoted} ({', '.join(parts)})")
+            parts.append(self.database.forms.primary_key.format(key=", ".join(map(quote, self.key))))
+        self.database.execute(raw, f"CREATE TABLE {self.quoted} ({', '.join(parts)})")
+
+    def drop(self, raw: Any) -> None:
+        """Remove it, where it is there."""
+        self.database.execute(raw, self.database.forms.drop_table.format(table=self.quoted))
 
     def check_names(self, names: Sequence[str] = ()) -> None:
         """Raise DataError where the database would cut a column's name, the table's or its schema's."""
@@ -144,7 +148,8 @@ class Matching:
                 kind = table.database.sql_type(field.type)
             except ValueError as error:
                 raise DataError(f"cannot add column {field.name!r}: {error}. Convert it first.") from None
-            raw.execute(f"ALTER TABLE {table.quoted} ADD COLUMN {quote(field.name)} {kind}")
+            form = table.database.forms.add_column
+            table.database.execute(raw, form.format(table=table.quoted, column=f"{quote(field.name)} {kind}"))
 
     def _check_left_out(self, table: Table, names: Sequence[str], known: Sequence[str]) -> None:
         """Leaving out is what a DDL of the user's asks for, but not where only upper and lower case differ."""
@@ -170,7 +175,7 @@ def _plain(kind: pa.DataType) -> pa.DataType:
     return pa.string() if pa.types.is_string_view(kind) else kind
 
 
-def staging_columns(fits: Sequence[Fit], position: str) -> list[Column]:
-    """The columns of a staging table: the target's, all of them nullable, and the row's position in the input."""
+def staging_columns(fits: Sequence[Fit], position: str, number: str) -> list[Column]:
+    """The columns of a staging table: the target's, all nullable, and the row's position in the input, a `number`."""
     columns = [replace(fit.column, nullable=True, has_default=False) for fit in fits]
-    return [*columns, Column(position, pa.int64(), "bigint")]
+    return [*columns, Column(position, pa.int64(), number)]

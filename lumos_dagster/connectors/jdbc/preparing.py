@@ -1,0 +1,114 @@
+"""The target made ready for the rows: found, made, emptied or made anew, its columns matched with the input's."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from lumos_dagster.connectors.jdbc import replacing
+from lumos_dagster.connectors.jdbc.options import LoadOptions
+from lumos_dagster.connectors.jdbc.staging import check_unique
+from lumos_dagster.connectors.jdbc.tables import Matched, Matching, Table
+from lumos_dagster.errors import TerminalError
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """The table to fill, which is another one than the target where that is replaced, and its columns."""
+
+    into: Table
+    matched: Matched
+
+
+@dataclass
+class Preparing:
+    """Makes `table` ready for one load. What it makes is committed at once where the database cannot do otherwise."""
+
+    raw: Any
+    table: Table
+    options: LoadOptions
+    load_key: str
+
+    def make_tables(self, schema: pa.Schema, goes_on: bool) -> Prepared:
+        """All that changes tables. `goes_on`: the load has committed batches already, so that its tables are there."""
+        database, options = self.table.database, self.options
+        columns = self._matching().renamed(schema)
+        self._check_scripts()
+        makes = options.create_table or options.table_schema is not None
+        if options.load_mode != "replace" and makes and not self.table.columns(self.raw):
+            self.table.wait_turn(self.raw)
+            if not self.table.columns(self.raw):  # nobody has made it meanwhile
+                self._make(self.table, columns, with_key=options.load_mode == "upsert")
+        if not goes_on and (options.pre_sql_commits or not database.ddl_commits):
+            self._run(options.pre_sql)
+        into = self._anew(columns, goes_on) if options.load_mode == "replace" else self.table
+        if not into.columns(self.raw):
+            raise into.missing(self.raw, "; set create_table: true to make it")
+        if options.load_mode == "upsert":
+            check_unique(self.raw, into)
+        return Prepared(into, self._matching().matched(self.raw, into, schema))
+
+    def empty(self) -> None:
+        """What comes before the rows in their own transaction."""
+        if self.table.database.ddl_commits and not self.options.pre_sql_commits:
+            self._run(self.options.pre_sql)
+        if self.options.load_mode == "truncate":
+            self.table.database.execute(self.raw, f"DELETE FROM {self.table.quoted}")
+
+    def finish(self, into: Table) -> None:
+        """What comes behind the rows in their own transaction, in which a new table takes the old one's place."""
+        if into is not self.table and not self.table.database.ddl_commits:
+            replacing.swap(self.raw, self.table, into)
+        self._run(self.options.post_sql)
+
+    def swap_committed(self) -> None:
+        """Where making tables commits by itself, a new one takes the old one's place when its rows are committed.
+
+        Also for an attempt that was killed between the two.
+        """
+        if self.options.load_mode == "replace" and self.table.database.ddl_commits:
+            self.table.wait_turn(self.raw)
+            new = replacing.beside(self.table, self.load_key)
+            if new.columns(self.raw):
+                replacing.swap(self.raw, self.table, new)
+
+    def _anew(self, columns: pa.Schema, goes_on: bool) -> Table:
+        table, ddl = self.table, self.options.table_schema
+        table.wait_turn(self.raw)
+        in_place = not table.database.swaps or (ddl is not None and not table.database.ddl_commits)
+        new = table if in_place else replacing.beside(table, self.load_key)
+        if goes_on:
+            return new
+        replacing.drop_leftovers(self.raw, table)
+        table.database.check_replaceable(self.raw, table.schema, table.name)
+        if in_place:
+            table.drop(self.raw)
+        self._make(new, columns, with_key=False)
+        return new
+
+    def _make(self, table: Table, columns: pa.Schema, with_key: bool) -> None:
+        ddl = self.options.table_schema
+        if ddl is None:
+            table.make(self.raw, columns, with_key)
+            return
+        if table is not self.table:
+            ddl = replacing.renamed_ddl(ddl, table)
+        table.database.run_script(self.raw, ddl)
+        if not table.columns(self.raw):
+            raise TerminalError(f"table_schema was run, but {table.missing(self.raw)} Do the names agree?")
+
+    def _check_scripts(self) -> None:
+        scripts = (
+            self.options.post_sql if self.options.pre_sql_commits else (*self.options.pre_sql, *self.options.post_sql)
+        )
+        for script in scripts:
+            self.table.database.check_script(script)
+
+    def _run(self, scripts: tuple[str, ...]) -> None:
+        for script in scripts:
+            self.table.database.run_script(self.raw, script)
+
+    def _matching(self) -> Matching:
+        options = self.options
+        has_schema = options.table_schema is not None
+        return Matching(options.columns, has_schema, options.schema_change, makes_rows=options.load_mode != "update")

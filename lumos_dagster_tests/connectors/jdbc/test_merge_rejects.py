@@ -1,0 +1,58 @@
+"""Rows that the table refuses when they are merged: found one by one, the others get in."""
+
+import pytest
+
+from lumos_dagster.errors import DataError
+from lumos_dagster_tests.connectors.jdbc.conftest import Place
+
+OLD = [(1, "a"), (2, "b"), (3, "c"), (4, "d")]
+ROWS = [
+    {"id": 1, "name": "x"},
+    {"id": 2, "name": "y"},
+    {"id": 2, "name": "c"},  # the name is row 3's
+    {"id": 5, "name": "d"},  # the name is row 4's
+    {"id": 6, "name": "z"},
+]
+EXPECTED = {
+    "upsert": [(1, "x"), (2, "y"), (3, "c"), (4, "d"), (6, "z")],
+    "update": [(1, "x"), (2, "y"), (3, "c"), (4, "d")],
+    "delete_insert": [(1, "x"), (2, "y"), (3, "c"), (4, "d"), (6, "z")],
+}
+
+
+@pytest.fixture
+def table(place: Place) -> Place:
+    place.sql("create table t (id bigint primary key, name varchar(10) unique)")
+    place.sql("insert into t values (1, 'a'), (2, 'b'), (3, 'c'), (4, 'd')")
+    return place
+
+
+@pytest.mark.parametrize("mode", EXPECTED)
+def test_only_the_rows_to_blame_are_rejected(table: Place, mode: str) -> None:
+    table.load(ROWS, on_error="reject", load_mode=mode)
+    assert table.sql("select * from t order by id") == EXPECTED[mode]
+    # An update takes no offence at row 4: there is no such id to update.
+    assert (table.count.rejected, table.count.unmatched) == ((1, 2) if mode == "update" else (2, 0))
+
+
+@pytest.mark.parametrize("mode", EXPECTED)
+def test_the_same_load_again_books_the_same(table: Place, mode: str) -> None:
+    first = table.load(ROWS, on_error="reject", load_mode=mode)
+    counted = (table.count.rejected, table.count.rows_out)
+    assert table.load(ROWS, on_error="reject", load_mode=mode) == first
+    assert (table.count.rejected, table.count.rows_out) == counted
+    assert table.sql("select * from t order by id") == EXPECTED[mode]
+
+
+@pytest.mark.parametrize("mode", EXPECTED)
+def test_skipped_rows_are_counted(table: Place, mode: str) -> None:
+    table.listens = False
+    table.load(ROWS, on_error="skip", load_mode=mode)
+    assert table.count.skipped == (1 if mode == "update" else 2)
+
+
+@pytest.mark.parametrize("mode", EXPECTED)
+def test_without_reject_nothing_changes(table: Place, mode: str) -> None:
+    with pytest.raises(DataError):
+        table.load(ROWS, load_mode=mode)
+    assert table.sql("select * from t order by id") == OLD
