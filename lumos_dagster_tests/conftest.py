@@ -8,7 +8,11 @@ import pytest
 from lumos_dagster.accounting import Book
 from lumos_dagster.values import RunContext
 
-pytest_plugins = ["lumos_dagster_tests.servers.postgres", "lumos_dagster_tests.servers.mongodb"]
+pytest_plugins = [
+    "lumos_dagster_tests.servers.postgres",
+    "lumos_dagster_tests.servers.mariadb",
+    "lumos_dagster_tests.servers.mongodb",
+]
 
 
 @pytest.fixture

@@ -7,11 +7,12 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote
 
 from lumos_dagster.connectors.jdbc.database import Database
+from lumos_dagster.connectors.jdbc.mysql import MYSQL
 from lumos_dagster.connectors.jdbc.postgresql import POSTGRESQL
 from lumos_dagster.connectors.jdbc.sqlite import SQLITE
 from lumos_dagster.problems import near
 
-DATABASES: tuple[Database, ...] = (POSTGRESQL, SQLITE)
+DATABASES: tuple[Database, ...] = (POSTGRESQL, MYSQL, SQLITE)
 """A new database is one file and its name here."""
 
 _SCHEME = re.compile(r"(?P<name>[a-z0-9]+)(?:\+[a-z0-9_]+)?:(?P<rest>.*)", re.DOTALL)

@@ -24,6 +24,8 @@ def _checked(column: Column, values: Array) -> Iterator[tuple[Array, str]]:
     where = f"column {column.name!r}"
     if pa.types.is_string(values.type):
         yield from _checked_text(column, values, where)
+    elif column.is_finite and pa.types.is_floating(values.type):
+        yield pc.invert(pc.is_finite(values)), f"{where} ({column.sql_type}) knows neither NaN nor infinity"
     elif column.fraction is not None and column.fraction < _MICROSECOND_DIGITS:
         ticks, step = values.cast(pa.int64()), pa.scalar(10 ** (_MICROSECOND_DIGITS - column.fraction))
         kept = pc.multiply(pc.divide(ticks, step), step)

@@ -19,8 +19,9 @@ class Column:
     `max_length` counts characters; `nullable` is False where null is refused; `has_default` where the
     column may be left out; `never` is a text that no value may contain, `pattern` a regular expression that
     each must match, `labels` are all the values there are; `fraction` is how many digits of a second are kept;
-    `is_array` where lists have a spelling of their own; `nan_is_null` where NaN cannot be kept; `collation` is
-    what a column that compares like this one is declared with.
+    `is_array` where lists have a spelling of their own; `nan_is_null` where NaN cannot be kept; `is_finite`
+    where neither NaN nor infinity has a place; `is_truth` where the texts true and false mean 1 and 0; `collation`
+    is what a column that compares like this one is declared with.
     """
 
     name: str
@@ -36,6 +37,8 @@ class Column:
     fraction: int | None = None
     is_array: bool = False
     nan_is_null: bool = False
+    is_finite: bool = False
+    is_truth: bool = False
     collation: str = ""
 
 
@@ -49,6 +52,8 @@ class Database(ABC):
     port: ClassVar[int] = 0
     in_a_file: ClassVar[bool] = False
     default_schema: ClassVar[str] = ""
+    schema_is_database: ClassVar[bool] = False
+    """Whether the schema in front of a table's name is another database of the server."""
     forms: ClassVar[Forms] = Forms()
     """How it spells the statements that all databases know."""
     swaps: ClassVar[bool] = True
@@ -98,12 +103,19 @@ class Database(ABC):
     def check_script(self, script: str) -> None:  # noqa: B027 - most databases take back what a script does
         """Raise TerminalError where a script would commit by itself, before it is run."""
 
-    def check_replaceable(self, raw: Any, schema: str | None, table: str) -> None:  # noqa: B027 - the swap itself fails
-        """Raise TerminalError where the table cannot be swapped for a new one and that would be seen too late."""
+    def check_target(self, raw: Any, schema: str | None, table: str, replaced: bool) -> None:  # noqa: B027
+        """Raise TerminalError where a table cannot keep the load's promise, and the database would not say so."""
 
     @abstractmethod
     def run_script(self, raw: Any, script: str) -> None:
         """Run one or more statements of the user's as they are. TerminalError where they end the transaction."""
+
+    def name_problem(self, name: str) -> str:
+        """Why the database would cut, change or refuse this name of a table or column; "" where it does not."""
+        size = len(name.encode())
+        if 0 < self.max_name_bytes < size:
+            return f"has {size} bytes, and the database keeps only {self.max_name_bytes} of a name"
+        return ""
 
     @abstractmethod
     def columns(self, raw: Any, schema: str | None, table: str) -> list[Column]:
@@ -120,6 +132,10 @@ class Database(ABC):
     @abstractmethod
     def sql_type(self, kind: pa.DataType) -> str:
         """The type of a column that is made for values of this kind. ValueError where there is none."""
+
+    def key_type(self, kind: pa.DataType) -> str:
+        """The same for a column of a primary key."""
+        return self.sql_type(kind)
 
     def text_type(self, width: int) -> str:
         """The type of a column for texts of so many characters."""

@@ -12,7 +12,7 @@ from lumos_dagster.accounting import BadRow, Task
 from lumos_dagster.connectors.jdbc.arrays import array_literals, is_list
 from lumos_dagster.connectors.jdbc.checks import misfits
 from lumos_dagster.connectors.jdbc.database import Column
-from lumos_dagster.conversion import convert
+from lumos_dagster.conversion import convert, is_text
 from lumos_dagster.errors import DataError
 from lumos_dagster.interface import BATCH_ROWS
 
@@ -140,6 +140,9 @@ def _fitted(fit: Fit, source: Array) -> tuple[Array, list[tuple[Array, str]]]:
     """The values in the column's type, null where they do not fit; and which do not, with the reason."""
     column = fit.column
     source = array_literals(source) if column.is_array and is_list(source.type) else source
+    if column.is_truth and is_text(source.type):
+        is_true, is_false = (pc.match_like(source, word, ignore_case=True) for word in ("true", "false"))
+        source = pc.if_else(is_true, "1", pc.if_else(is_false, "0", source))
     try:
         converted = convert(source, column.type)
     except DataError as error:

@@ -24,6 +24,7 @@ class Forms:
     staging: str = "_lumos_staging"
     make_staging: str = "CREATE TEMPORARY TABLE {staging} ({columns})"
     drop_staging: str = "DROP TABLE {staging}"
+    create_table: str = "CREATE TABLE {table} ({columns})"
     drop_table: str = "DROP TABLE IF EXISTS {table}"
     add_column: str = "ALTER TABLE {table} ADD COLUMN {column}"
     primary_key: str = "PRIMARY KEY ({key})"

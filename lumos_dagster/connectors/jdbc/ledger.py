@@ -52,7 +52,7 @@ class Ledger:
             f"committed_at {database.sql_type(pa.timestamp('us'))}",
             database.forms.primary_key.format(key="load_key"),
         ]
-        database.execute(raw, f"CREATE TABLE {self._name} ({', '.join(columns)})")
+        database.execute(raw, database.forms.create_table.format(table=self._name, columns=", ".join(columns)))
 
     def cannot_be_made(self, error: Exception) -> TerminalError:
         """The error of a user who may not make it."""

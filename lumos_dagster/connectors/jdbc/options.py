@@ -106,4 +106,6 @@ def location_of(address: Address, table_name: str | None) -> str:
     if not table_name:
         return ":".join(address.place)
     schema, table = split_name(table_name)
+    if address.database.schema_is_database:
+        return ":".join((*address.place[:2], schema or address.name, table))
     return ":".join((*address.place, schema or address.database.default_schema, table))

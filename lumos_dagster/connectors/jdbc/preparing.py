@@ -34,14 +34,16 @@ class Preparing:
         database, options = self.table.database, self.options
         columns = self._matching().renamed(schema)
         self._check_scripts()
+        is_replaced = options.load_mode == "replace"
+        database.check_target(self.raw, self.table.schema, self.table.name, is_replaced)
         makes = options.create_table or options.table_schema is not None
-        if options.load_mode != "replace" and makes and not self.table.columns(self.raw):
+        if not is_replaced and makes and not self.table.columns(self.raw):
             self.table.wait_turn(self.raw)
             if not self.table.columns(self.raw):  # nobody has made it meanwhile
                 self._make(self.table, columns, with_key=options.load_mode == "upsert")
         if not goes_on and (options.pre_sql_commits or not database.ddl_commits):
             self._run(options.pre_sql)
-        into = self._anew(columns, goes_on) if options.load_mode == "replace" else self.table
+        into = self._anew(columns, goes_on) if is_replaced else self.table
         if not into.columns(self.raw):
             raise into.missing(self.raw, "; set create_table: true to make it")
         if options.load_mode == "upsert":
@@ -80,7 +82,6 @@ class Preparing:
         if goes_on:
             return new
         replacing.drop_leftovers(self.raw, table)
-        table.database.check_replaceable(self.raw, table.schema, table.name)
         if in_place:
             table.drop(self.raw)
         self._make(new, columns, with_key=False)

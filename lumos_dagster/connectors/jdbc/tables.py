@@ -41,26 +41,28 @@ class Table:
         if with_key:
             self.check_given([], schema.names)
         try:
-            parts = [f"{quote(field.name)} {self.database.sql_type(field.type)}" for field in schema]
+            kinds = (self._made_type(field, with_key) for field in schema)
+            parts = [f"{quote(field.name)} {kind}" for field, kind in zip(schema, kinds, strict=True)]
         except ValueError as error:
             raise DataError(f"cannot create table {self.name!r}: {error}. Convert the column first.") from None
         if with_key:
             parts.append(self.database.forms.primary_key.format(key=", ".join(map(quote, self.key))))
-        self.database.execute(raw, f"CREATE TABLE {self.quoted} ({', '.join(parts)})")
+        self.database.execute(raw, self.database.forms.create_table.format(table=self.quoted, columns=", ".join(parts)))
+
+    def _made_type(self, field: "pa.Field[Any]", with_key: bool) -> str:
+        is_key = with_key and field.name in self.key
+        return self.database.key_type(field.type) if is_key else self.database.sql_type(field.type)
 
     def drop(self, raw: Any) -> None:
         """Remove it, where it is there."""
         self.database.execute(raw, self.database.forms.drop_table.format(table=self.quoted))
 
     def check_names(self, names: Sequence[str] = ()) -> None:
-        """Raise DataError where the database would cut a column's name, the table's or its schema's."""
-        limit = self.database.max_name_bytes
+        """Raise DataError where the database would not take a column's name, the table's or its schema's."""
         for name in (self.schema or "", self.name, *names):
-            if limit and (size := len(name.encode())) > limit:
-                raise DataError(
-                    f"the name {name!r} has {size} bytes, and the database keeps only {limit} of a name; "
-                    + ("give the column a shorter one (columns)" if name in names else "set a shorter table_name")
-                )
+            if problem := self.database.name_problem(name):
+                remedy = "give the column another one (columns)" if name in names else "set another table_name"
+                raise DataError(f"the name {name!r} {problem}; {remedy}")
 
     def missing(self, raw: Any, remedy: str = "") -> TerminalError:
         """The error of a table that is not there."""

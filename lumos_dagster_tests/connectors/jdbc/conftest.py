@@ -1,4 +1,4 @@
-"""Both databases under one face: loading rows, reading them, and looking behind the connector's back."""
+"""The databases under one face: loading rows, reading them, and looking behind the connector's back."""
 
 import sqlite3
 from collections.abc import Callable, Sequence
@@ -14,6 +14,7 @@ from lumos_dagster.accounting import Book, Count, OnError, Task
 from lumos_dagster.connectors.jdbc import JdbcExtractor, JdbcLoader
 from lumos_dagster.interface import LoadResult
 from lumos_dagster.values import RunContext
+from lumos_dagster_tests.servers.mariadb import MariadbDatabase
 from lumos_dagster_tests.servers.postgres import PostgresDatabase
 
 
@@ -58,6 +59,16 @@ class Place:
             assert len(self.accepted) == task.count.rows_out, "what is passed on is not what was loaded"
         return result
 
+    def quoted(self, name: str) -> str:
+        """A name as this database's SQL has it."""
+        mark = "`" if self.name == "mariadb" else '"'
+        return f"{mark}{name.replace(mark, mark * 2)}{mark}"
+
+    def declared(self, kind: str) -> str:
+        """A column's type as this database has it: MariaDB cuts fractions of a second unless told otherwise."""
+        theirs = {"timestamp": "datetime(6)", "time": "time(6)", "timestamp with time zone": "timestamp(6)"}
+        return theirs.get(kind, kind) if self.name == "mariadb" else kind
+
     def loader(self, **options: Any) -> JdbcLoader:
         return JdbcLoader.model_validate({"connection_string": self.url, "table_name": "t", **options})
 
@@ -96,6 +107,11 @@ def postgres_place(postgres: PostgresDatabase, run: RunContext) -> Place:
 
 
 @pytest.fixture
+def mariadb_place(mariadb: MariadbDatabase, run: RunContext) -> Place:
+    return Place("mariadb", mariadb.url, run, mariadb.rows)
+
+
+@pytest.fixture
 def sqlite_file(tmp_path: Path) -> Path:
     return tmp_path / "test.db"
 
@@ -112,8 +128,20 @@ def sqlite_place(sqlite_file: Path, run: RunContext) -> Place:
     return Place("sqlite", f"jdbc:sqlite:{sqlite_file}", run, sql)
 
 
-@pytest.fixture(params=["postgresql", "sqlite"])
+PLACES = ["postgresql", "mariadb", "sqlite"]
+
+
+@pytest.fixture(params=PLACES)
 def place(request: pytest.FixtureRequest) -> Place:
-    fixture = "postgres_place" if request.param == "postgresql" else "sqlite_place"
-    found: Place = request.getfixturevalue(fixture)
+    found: Place = request.getfixturevalue(f"{PREFIXES.get(request.param, request.param)}_place")
     return found
+
+
+@pytest.fixture(params=["postgresql", "mariadb"])
+def server_place(request: pytest.FixtureRequest) -> Place:
+    """A database with several writers at a time, which swaps a replaced table in."""
+    found: Place = request.getfixturevalue(f"{PREFIXES.get(request.param, request.param)}_place")
+    return found
+
+
+PREFIXES = {"postgresql": "postgres"}

@@ -1,4 +1,4 @@
-"""Both databases against the shipped suite, and what each is excused from."""
+"""The databases against the shipped suite, and what each is excused from."""
 
 from pathlib import Path
 
@@ -8,6 +8,7 @@ import pytest
 from lumos_dagster.connectors.jdbc import JdbcExtractor, JdbcLoader
 from lumos_dagster.testing import SECRET, ConnectorConformance, Harness
 from lumos_dagster.testing.samples import SAMPLES
+from lumos_dagster_tests.servers.mariadb import MariadbDatabase
 from lumos_dagster_tests.servers.postgres import PostgresDatabase
 
 _MODES = {
@@ -41,7 +42,7 @@ def _harness(url: str, types: dict[pa.DataType, pa.DataType], waivers: dict[str,
         missing_target={**place, "table_name": "missing"},
         unreachable_source=_NOBODY,
         unreachable_target=_NOBODY,
-        drivers=("psycopg", "sqlite3", "sqlalchemy"),
+        drivers=("psycopg", "pymysql", "sqlite3", "sqlalchemy"),
         waivers=waivers,
         **more,  # type: ignore[arg-type]
     )
@@ -51,6 +52,18 @@ class TestPostgresql(ConnectorConformance):
     @pytest.fixture
     def harness(self, postgres: PostgresDatabase) -> Harness:
         return _harness(postgres.url, _US, {"keeps_nul_in_text": "PostgreSQL knows no U+0000 in text"})
+
+
+class TestMariadb(ConnectorConformance):
+    @pytest.fixture
+    def harness(self, mariadb: MariadbDatabase) -> Harness:
+        waivers = {
+            "keeps_nan_and_infinity": "MariaDB knows neither; they are bad rows",
+            "keeps_minus_zero": "MariaDB drops the sign of a zero",
+            "keeps_odd_names": "MariaDB takes no character beyond U+FFFF in a name, and says so",
+        }
+        instants = {kind: pa.timestamp("us") for kind in SAMPLES if pa.types.is_timestamp(kind)}
+        return _harness(mariadb.url, instants, waivers)
 
 
 class TestSqlite(ConnectorConformance):

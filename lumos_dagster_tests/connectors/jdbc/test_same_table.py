@@ -23,7 +23,7 @@ def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
     [
         ({"load_mode": "replace"}, 3),
         ({"load_mode": "replace", "table_schema": "create table t (id bigint)"}, 3),
-        ({"pre_sql": "alter table t add column more text"}, 6),
+        ({"pre_sql": "alter table t add column more text", "pre_sql_commits": True}, 6),
     ],
 )
 def test_reading_and_writing_do_not_wait_for_each_other(

@@ -30,6 +30,10 @@ USERS: list[dict[str, Any]] = [
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_table_and_its_columns_may_be_named_anything(place: Place, name: str) -> None:
+    if place.name == "mariadb" and name == "🙂":
+        with pytest.raises(DataError, match=r"'🙂' has a character beyond U\+FFFF .* which MySQL takes in no name"):
+            place.load([{"id": 1}], create_table=True, table_name=name)
+        return
     table = '"' + name.replace('"', '""') + '"'
     options: dict[str, Any] = {"table_name": table, "key_column": name}
     rows = [{name: 1, f"{name[:62]}2": "a"}]
@@ -38,7 +42,7 @@ def test_a_table_and_its_columns_may_be_named_anything(place: Place, name: str) 
         place.load(rows, f"by {mode}", load_mode=mode, **options)
 
     assert place.read(table_name=table).to_pylist() == rows
-    assert place.read(query=f"select * from {table}").to_pylist() == rows
+    assert place.read(query=f"select * from {place.quoted(name)}").to_pylist() == rows
     assert place.read(table_name=table, columns=[name]).to_pylist() == [{name: 1}]
 
 
@@ -91,16 +95,18 @@ def test_a_trigger_in_sqlites_ddl(sqlite_place: Place) -> None:
 @pytest.mark.parametrize(
     ("ddl", "error", "message"),
     [
-        ("create table others (id integer)", TerminalError, "table_schema was run, but there is no table \"other\".*Did you mean 'others'"),
-        ("create tabel other (id integer)", TerminalError, "syntax error"),
-        ('create table other (id integer, "V" text)', DataError, "no column 'v'; it has id, V. Map .*columns: {v: V}"),
+        ("create table others (id integer)", TerminalError, "table_schema was run, but there is no table [`\"]other[`\"].*Did you mean 'others'"),
+        ("create tabel other (id integer)", TerminalError, "syntax error|error in your SQL syntax"),
+        ('create table other (id integer, V integer)', DataError, "no column 'v'; it has id, V. Map .*columns: {v: V}"),
         ("create table other (ident integer)", DataError, "has no column of the input; it has ident"),
     ],
 )  # fmt: skip
 def test_a_ddl_that_does_not_do(place: Place, ddl: str, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         place.load([{"id": 1, "v": 2}] if "ident" not in ddl else [{"v": 1}], table_name="other", table_schema=ddl)
-    with pytest.raises(TerminalError, match='there is no table "other"'):
+    if place.name == "mariadb" and error is DataError:
+        return  # its DDL is never taken back
+    with pytest.raises(TerminalError, match=r'there is no table ["`]other["`]'):
         place.read(table_name="other")
 
 
@@ -150,7 +156,7 @@ def test_sql_around_the_rows_is_part_of_the_load(place: Place) -> None:
         place.load([{"id": 2}], "2", pre_sql=around["pre_sql"], post_sql="insert into nowhere values (1)")
     assert place.sql("select count(*) from log") == [(4,)]
     for script in ("commit", "rollback"):
-        with pytest.raises(TerminalError, match="ended the transaction of the load"):
+        with pytest.raises(TerminalError, match=r"ended the transaction of the load|commits by itself"):
             place.load([{"id": 2}], "3", pre_sql=f"insert into t values (3); {script}")
 
 
@@ -178,8 +184,8 @@ def test_what_has_no_column_type(place: Place) -> None:
     if place.name == "sqlite":
         place.load(table, create_table=True)
         return
-    with pytest.raises(DataError, match="cannot create table 't': PostgreSQL has no column type for duration"):
+    with pytest.raises(DataError, match=r"cannot create table 't': (PostgreSQL|MySQL) has no column type for duration"):
         place.load(table, create_table=True)
     place.sql("create table t (id integer)")
-    with pytest.raises(DataError, match="cannot add column 'v': PostgreSQL has no column type for duration"):
+    with pytest.raises(DataError, match=r"cannot add column 'v': (PostgreSQL|MySQL) has no column type for duration"):
         place.load(table, schema_change="add_columns")

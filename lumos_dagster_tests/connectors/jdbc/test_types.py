@@ -82,7 +82,7 @@ def test_nested_values_become_json(place: Place, kind: str) -> None:
     ],
 )
 def test_text_becomes_what_the_column_holds(place: Place, declared: str, texts: list[str], values: list[Any]) -> None:
-    place.sql(f"create table t (id integer, v {declared})")
+    place.sql(f"create table t (id integer, v {place.declared(declared)})")
     place.load(_one(pa.string(), *texts))
 
     assert _values(place) == values
@@ -100,7 +100,9 @@ def test_text_becomes_what_the_column_holds(place: Place, declared: str, texts: 
     ],
 )
 def test_text_that_is_no_such_value_is_a_bad_row(place: Place, declared: str, bad: list[str]) -> None:
-    place.sql(f"create table t (id integer, v {declared})")
+    if (place.name, declared) == ("mariadb", "boolean"):
+        bad = [text for text in bad if text != "2"]  # its boolean is a tinyint
+    place.sql(f"create table t (id integer, v {place.declared(declared)})")
     with pytest.raises(DataError, match=r"row 1: field 'v': value .* does not fit column 'v'"):
         place.load(_one(pa.string(), *bad))
 
@@ -196,7 +198,7 @@ def test_bytes_stay_bytes(place: Place) -> None:
 
 
 def test_instants_stay_the_same_instant(place: Place) -> None:
-    declared = "timestamp with time zone"
+    declared = place.declared("timestamp with time zone")
     place.sql(f"create table t (id integer, v {declared})")
     tokyo = datetime(2026, 3, 4, 5, 6, 7, 8, timezone(timedelta(hours=9)))
     moment = tokyo.astimezone(UTC)

@@ -1,0 +1,244 @@
+"""MySQL and MariaDB, through PyMySQL: LOAD DATA or strict INSERTs in, the server's own texts out."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, closing
+from hashlib import sha256
+from typing import Any, ClassVar
+
+import pyarrow as pa
+
+from lumos_dagster.connectors.jdbc.database import Column, Database
+from lumos_dagster.connectors.jdbc.forms import Forms
+from lumos_dagster.connectors.jdbc.mysql import types
+from lumos_dagster.errors import DataError, LumosError, TerminalError, TransientError
+
+_INSERT = "INSERT INTO {target} ({columns}) SELECT {columns} FROM {staged}"
+_MISSING = _INSERT + " WHERE NOT EXISTS (SELECT 1 FROM {target} WHERE {same_key}) ORDER BY {position}"
+_UPDATE = "UPDATE {target} JOIN {staged} ON {same_key} SET {changes}"
+
+_FORMS = Forms(
+    quotes=("`", "`"),
+    make_staging="CREATE TEMPORARY TABLE {staging} ({columns}) ENGINE=InnoDB",
+    drop_staging="DROP TEMPORARY TABLE {staging}",
+    create_table="CREATE TABLE {table} ({columns}) ENGINE=InnoDB",
+    swap=("DROP TABLE IF EXISTS {old}", "RENAME TABLE {target} TO {old}, {beside} TO {target}", "DROP TABLE {old}"),
+    move=("RENAME TABLE {beside} TO {target}",),
+    insert_once="INSERT INTO {table} ({columns}) VALUES ({values}) ON DUPLICATE KEY UPDATE epoch = epoch",
+    insert=_INSERT + " ORDER BY {position}",
+    update=_UPDATE,
+    delete="DELETE {target} FROM {target} JOIN {staged} ON {same_key}",
+    # ON DUPLICATE KEY UPDATE would also change a row that shares no more than another unique value.
+    upsert=(_UPDATE, _MISSING),
+    insert_missing=(_MISSING,),
+    change="{target}.{column} = staged.{column}",
+)
+_SESSION = (
+    "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,ERROR_FOR_DIVISION_BY_ZERO,"
+    "NO_ENGINE_SUBSTITUTION,NO_AUTO_VALUE_ON_ZERO', time_zone = '+00:00', "
+    "innodb_lock_wait_timeout = 300, lock_wait_timeout = 300"
+)
+_TURN_SECONDS = 300
+_NAME_CHARACTERS = 64
+_NO_SUCH_TABLE = 1146
+_GIVEN = re.compile(r"auto_increment|GENERATED")
+
+# Codes: https://mariadb.com/kb/en/mariadb-error-code-reference/ and MySQL's, which agree on those of both.
+_TRANSIENT = {
+    1021, 1037, 1040, 1041, 1053, 1077, 1080, 1114, 1152, 1158, 1159, 1160, 1161, 1180, 1203, 1205, 1206, 1213, 1226,
+    1317, 1927, 1969, 2002, 2003, 2005, 2006, 2013, 2014, 2055, 3024, 4031,
+}  # fmt: skip
+_BAD_DATA = {
+    1048, 1062, 1216, 1217, 1242, 1264, 1265, 1292, 1300, 1364, 1365, 1366, 1367, 1406, 1411, 1416, 1425, 1441, 1451,
+    1452, 1525, 1690, 3140, 3141, 3156, 3819, 4025, 4078,
+}  # fmt: skip
+_COMMITTING = {
+    "ALTER", "ANALYZE", "BEGIN", "CACHE", "CHECK", "COMMIT", "CREATE", "DROP", "FLUSH", "GRANT", "INSTALL", "LOCK",
+    "OPTIMIZE", "RENAME", "REPAIR", "RESET", "REVOKE", "ROLLBACK", "START", "TRUNCATE", "UNINSTALL", "UNLOCK",
+}  # fmt: skip
+
+_UNIQUE = """
+    SELECT index_name, column_name FROM information_schema.statistics
+    WHERE table_schema = coalesce(%s, database()) AND table_name = %s AND non_unique = 0 AND index_name NOT IN (
+        SELECT index_name FROM information_schema.statistics WHERE table_schema = coalesce(%s, database())
+        AND table_name = %s AND (sub_part IS NOT NULL OR column_name IS NULL))"""
+_TABLES = "SELECT table_name FROM information_schema.tables WHERE table_schema = coalesce(%s, database()) ORDER BY 1"
+_ENGINE = """
+    SELECT t.table_type, t.engine, e.transactions FROM information_schema.tables t
+    LEFT JOIN information_schema.engines e ON e.engine = t.engine
+    WHERE t.table_schema = coalesce(%s, database()) AND t.table_name = %s"""
+_REFERENCES = """
+    SELECT constraint_schema, table_name FROM information_schema.referential_constraints
+    WHERE unique_constraint_schema = coalesce(%s, database()) AND referenced_table_name = %s
+    AND NOT (constraint_schema = unique_constraint_schema AND table_name = referenced_table_name)"""
+
+
+class MySQL(Database):
+    """MySQL 8 and later, MariaDB 10.2 and later."""
+
+    name = "mysql"
+    technology = "mysql"
+    schemes = ("mysql", "mariadb")
+    driver = "mysql+pymysql"
+    port = 3306
+    schema_is_database = True
+    ddl_commits = True
+    forms = _FORMS
+    parameters: ClassVar[Mapping[str, str]] = {
+        "connect_timeout": "connect_timeout", "connectTimeout": "connect_timeout", "ssl_ca": "ssl_ca",
+        "ssl_cert": "ssl_cert", "ssl_key": "ssl_key",
+    }  # fmt: skip
+
+    def connect_options(self) -> dict[str, Any]:
+        from pymysql.constants import CLIENT
+        from pymysql.converters import conversions
+
+        return {
+            "connect_timeout": 15,
+            "charset": "utf8mb4",
+            "local_infile": True,
+            "init_command": _SESSION,
+            "client_flag": CLIENT.MULTI_STATEMENTS,
+            # Values are read as the texts that they are sent as: the numbers among the keys are what would change that.
+            "conv": {kind: how for kind, how in conversions.items() if not isinstance(kind, int)},
+        }
+
+    def driver_errors(self) -> type[Exception]:
+        from pymysql.err import Error
+
+        return Error
+
+    def error(self, error: Exception) -> LumosError:
+        code, *told = error.args if error.args else (0,)
+        text = f"{' '.join(map(str, told)) or error} ({code})" if told else str(error)
+        if code in _BAD_DATA:
+            return DataError(text)
+        return TransientError(text) if code in _TRANSIENT else TerminalError(text)
+
+    def cancel(self, raw: Any, another: Callable[[], Any]) -> None:
+        with closing(another()) as other:
+            self.execute(other, f"KILL QUERY {raw.thread_id()}")
+
+    def begin(self, raw: Any, waiting: Iterator[None], writes: bool) -> None:
+        """Readers see one moment; writers see what others have committed, as they wait for each other by locks."""
+        level = "READ COMMITTED" if writes else "REPEATABLE READ"
+        self.execute(raw, f"SET TRANSACTION ISOLATION LEVEL {level}")
+        self.execute(raw, "START TRANSACTION" if writes else "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY")
+
+    def commit(self, raw: Any, waiting: Iterator[None]) -> None:
+        raw.commit()
+
+    def wait_turn(self, raw: Any, schema: str | None, table: str) -> None:
+        """By a lock of the session's, which no DDL gives up; it goes with the connection."""
+        named = sha256(f"{schema}.{table}".encode()).hexdigest()[:40]
+        statement = "SELECT GET_LOCK(concat('lumos ', left(sha1(database()), 16), %s), %s)"
+        (got,) = self.execute(raw, statement, (named[:40], _TURN_SECONDS)).fetchone()
+        if got != "1":
+            raise TransientError(f"another load has made or swapped table {table!r} for {_TURN_SECONDS} seconds")
+
+    def check_script(self, script: str) -> None:
+        from sqlglot.dialects.mysql import MySQL as Dialect
+
+        begins = True  # a text that holds nothing but a semicolon begins none that matters
+        tokens = list(Dialect().tokenize(script))
+        for token, behind in zip(tokens, [*tokens[1:], None], strict=True):
+            temporary = behind is not None and behind.text.upper() == "TEMPORARY"
+            if begins and token.text.upper() in _COMMITTING and not temporary:
+                raise TerminalError(
+                    f"{token.text.upper()} commits by itself in MySQL, so that a failed load could not be taken back: "
+                    "put it into a job of its own, or, in pre_sql, set pre_sql_commits: true"
+                )
+            begins = token.text == ";"
+
+    def check_target(self, raw: Any, schema: str | None, table: str, replaced: bool) -> None:
+        found = self.execute(raw, _ENGINE, (schema, table)).fetchone()
+        if not found:
+            return
+        kind, engine, transactions = found
+        if kind == "BASE TABLE" and transactions != "YES":
+            raise TerminalError(
+                f"table {table!r} is of the engine {engine}, which knows no transactions, so that a failed load could "
+                f"not be taken back: ALTER TABLE {self.quote(schema, table)} ENGINE=InnoDB"
+            )
+        others = self.execute(raw, _REFERENCES, (schema, table)).fetchall() if replaced else ()
+        if others:
+            names = ", ".join(".".join(name) for name in others)
+            raise TerminalError(
+                f"table {table!r} cannot be replaced, as foreign keys of {names} refer to it: keep it and empty it "
+                "(load_mode: truncate)"
+            )
+
+    def run_script(self, raw: Any, script: str) -> None:
+        with raw.cursor() as cursor:
+            cursor.execute(script)
+            while cursor.nextset():
+                pass
+
+    def name_problem(self, name: str) -> str:
+        if len(name) > _NAME_CHARACTERS:
+            return f"has {len(name)} characters, and MySQL takes {_NAME_CHARACTERS}"
+        if not _is_possible(name):
+            return "has a character beyond U+FFFF or a blank at its end, which MySQL takes in no name"
+        return ""
+
+    def columns(self, raw: Any, schema: str | None, table: str) -> list[Column]:
+        if not _is_possible(table):  # the server cannot even be asked for it
+            return []
+        try:
+            # The catalogue's own table leaves out what somebody is just altering.
+            rows = self.execute(raw, f"SHOW FULL COLUMNS FROM {self.quote(schema, table)}").fetchall()
+        except self.driver_errors() as error:
+            if error.args[0] == _NO_SUCH_TABLE:
+                return []
+            raise
+        return [
+            types.column(
+                name, kind, nullable == "YES", default is not None or bool(_GIVEN.search(extra)), collation or ""
+            )
+            for name, kind, collation, nullable, _, default, extra, *_ in rows
+        ]
+
+    def unique_keys(self, raw: Any, schema: str | None, table: str) -> list[frozenset[str]]:
+        keys: dict[str, set[str]] = {}
+        for index, column in self.execute(raw, _UNIQUE, (schema, table, schema, table)).fetchall():
+            keys.setdefault(index, set()).add(column)
+        return [frozenset(names) for names in keys.values()]
+
+    def table_names(self, raw: Any, schema: str | None) -> list[str]:
+        return [name for (name,) in self.execute(raw, _TABLES, (schema,)).fetchall()]
+
+    def sql_type(self, kind: pa.DataType) -> str:
+        return types.made_type(kind)
+
+    def key_type(self, kind: pa.DataType) -> str:
+        return types.key_type(kind)
+
+    def text_type(self, width: int) -> str:
+        return types.text_type(width)
+
+    def append(self, raw: Any, table: str, columns: Sequence[Column], batches: Iterator[pa.RecordBatch]) -> int:
+        from lumos_dagster.connectors.jdbc.mysql.sending import insert, load_file
+
+        names = [self.quote(column.name) for column in columns]
+        ((takes_files,),) = self.execute(raw, "SELECT @@local_infile").fetchall()
+        arrived = 0
+        for batch in batches:
+            if batch.num_rows and takes_files == "1" and load_file(raw, table, names, columns, batch):
+                arrived += batch.num_rows
+            elif batch.num_rows:
+                arrived += insert(raw, table, names, batch)
+        return arrived
+
+    def read(
+        self, raw: Any, query: str, parameters: Mapping[str, Any], rows: int
+    ) -> AbstractContextManager[pa.RecordBatchReader]:
+        from lumos_dagster.connectors.jdbc.mysql.reading import read
+
+        return read(raw, query, parameters, rows, self.quote)
+
+
+MYSQL = MySQL()
+
+
+def _is_possible(name: str) -> bool:
+    return not name.endswith(" ") and max(name, default="") <= "\uffff"

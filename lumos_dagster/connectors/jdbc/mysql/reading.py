@@ -1,0 +1,91 @@
+"""Rows from MySQL: every value as the text that the server sends, turned into its exact type column by column."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import pyarrow as pa
+
+from lumos_dagster.connectors.jdbc.mysql.types import sent_type
+from lumos_dagster.connectors.jdbc.query import trimmed, with_values
+from lumos_dagster.conversion import convert
+from lumos_dagster.errors import DataError
+
+_TWICE = 1060
+_ORDERED = re.compile(r"\border\s+by\b", re.IGNORECASE)
+
+
+@contextmanager
+def read(raw: Any, query: str, parameters: Mapping[str, Any], rows: int, quote: Any) -> Iterator[pa.RecordBatchReader]:
+    """The query's rows, `rows` at a time, while the server still sends them."""
+    from pymysql.cursors import SSCursor
+
+    query = with_values(trimmed(query), parameters, lambda name: raw.escape(parameters[name], raw.encoders))
+    fields = _fields(raw, f"SELECT * FROM (\n{query}\n) q LIMIT 0")
+    if any(pa.types.is_float32(field.type) for field in fields):
+        query = _with_all_digits(query, fields, quote)
+    cursor = raw.cursor(SSCursor)
+    cursor.execute(query)
+    schema = pa.schema(fields)
+    try:
+        yield pa.RecordBatchReader.from_batches(schema, _batches(cursor, schema, rows))
+    finally:
+        _abandon(raw, cursor)
+
+
+def _fields(raw: Any, query: str) -> list["pa.Field[Any]"]:
+    from pymysql.err import OperationalError
+
+    with raw.cursor() as cursor:
+        try:
+            cursor.execute(query)
+        except OperationalError as error:
+            if error.args[0] != _TWICE:
+                raise
+            raise DataError(f"the query gives a column more than once ({error.args[1]}); name each by AS") from None
+        # The cursor's own description does not tell signs and character sets.
+        return [pa.field(field.name, sent_type(field)) for field in cursor._result.fields]
+
+
+def _with_all_digits(query: str, fields: Sequence["pa.Field[Any]"], quote: Any) -> str:
+    """The server rounds a FLOAT to six digits when it sends it, but not a DOUBLE."""
+    floats = [field.name for field in fields if pa.types.is_float32(field.type)]
+    if _ORDERED.search(query):
+        raise DataError(
+            f"{', '.join(floats)}: the server sends only six digits of a FLOAT. Select it as a DOUBLE, "
+            f"{quote(floats[0])} + 0e0 AS {quote(floats[0])}, or leave out ORDER BY, and it is done here"
+        )
+    names = {field.name: quote(field.name) for field in fields}
+    chosen = ", ".join(f"{told} + 0e0 AS {told}" if name in floats else told for name, told in names.items())
+    return f"SELECT {chosen} FROM (\n{query}\n) q"
+
+
+def _batches(cursor: Any, schema: pa.Schema, size: int) -> Iterator[pa.RecordBatch]:
+    while found := cursor.fetchmany(size):
+        columns = [_array(values, field) for values, field in zip(zip(*found, strict=True), schema, strict=True)]
+        yield pa.RecordBatch.from_arrays(columns, schema=schema)
+
+
+def _array(values: tuple[Any, ...], field: "pa.Field[Any]") -> "pa.Array[Any]":
+    kind = field.type
+    if pa.types.is_string(kind) or pa.types.is_binary(kind):
+        return pa.array(values, kind)
+    if any(isinstance(value, bytes) for value in values):  # the bits of a BIT
+        values = tuple(None if value is None else str(int.from_bytes(value)) for value in values)
+    converted = convert(pa.array(values, pa.string()), kind)
+    if converted.bad.true_count:
+        bad = values[converted.bad.index(pa.scalar(value=True)).as_py()]
+        raise DataError(
+            f"column {field.name!r} holds {bad!r}, which is no {kind}: select it as a number (column + 0) or as text "
+            "(CAST(column AS CHAR)), or leave such rows out"
+        )
+    return converted.values
+
+
+def _abandon(raw: Any, cursor: Any) -> None:
+    """Where not all rows were read, cut the line: the driver would read the rest before it closes the cursor."""
+    if cursor._result is not None and cursor._result.unbuffered_active:
+        cursor._result.unbuffered_active = False
+        raw._force_close()
+    cursor.close()

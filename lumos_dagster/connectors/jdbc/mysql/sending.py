@@ -1,0 +1,95 @@
+"""Rows to MySQL: by LOAD DATA where the server allows it and has nothing to complain of, else by strict INSERTs."""
+
+import tempfile
+from collections.abc import Sequence
+from typing import Any
+
+import polars as pl
+import pyarrow as pa
+
+from lumos_dagster.connectors.jdbc.database import Column
+from lumos_dagster.conversion import as_text
+
+_SAVEPOINT = "lumos_file"
+_RAW, _ESCAPED = ["\\", "\t", "\n", "\r", "\0"], ["\\\\", "\\t", "\\n", "\\r", "\\0"]
+
+
+def load_file(raw: Any, table: str, names: Sequence[str], columns: Sequence[Column], batch: pa.RecordBatch) -> bool:
+    """Send a batch by LOAD DATA LOCAL; False, with nothing done, where not every row arrived just as it was.
+
+    The server drops, cuts and clamps what does not fit, and only warns of it, however strict its mode is.
+    """
+    places, made = [], []
+    for number, (column, name) in enumerate(zip(columns, names, strict=True)):
+        if through := _through(column):
+            made.append(f"{name} = {through.format(f'@v{number}')}")
+        places.append(f"@v{number}" if through else name)
+    with tempfile.NamedTemporaryFile(prefix="lumos-", suffix=".tsv") as file, raw.cursor() as cursor:
+        file.write(_lines(batch).encode())
+        file.flush()
+        cursor.execute(f"SAVEPOINT {_SAVEPOINT}")
+        cursor.execute(
+            f"LOAD DATA LOCAL INFILE {raw.escape(file.name)} INTO TABLE {table} CHARACTER SET utf8mb4 "
+            f"({', '.join(places)}){' SET ' if made else ''}{', '.join(made)}"
+        )
+        arrived = cursor.rowcount
+        cursor.execute("SHOW COUNT(*) WARNINGS")
+        ((warnings,),) = cursor.fetchall()
+        if arrived != batch.num_rows or warnings:
+            cursor.execute(f"ROLLBACK TO SAVEPOINT {_SAVEPOINT}")
+            return False
+        cursor.execute(f"RELEASE SAVEPOINT {_SAVEPOINT}")
+    return True
+
+
+def insert(raw: Any, table: str, names: Sequence[str], batch: pa.RecordBatch) -> int:
+    """Send a batch by INSERT, which the server's strict mode refuses as a whole where one value does not fit."""
+    marks = ", ".join(["%s"] * len(names))
+    table, into = (text.replace("%", "%%") for text in (table, ", ".join(names)))
+    values = [_bindable(column).to_pylist() for column in batch.columns]
+    with raw.cursor() as cursor:
+        arrived: int = cursor.executemany(
+            f"INSERT INTO {table} ({into}) VALUES ({marks})", list(zip(*values, strict=True))
+        )
+    return arrived or 0
+
+
+def _through(column: Column) -> str:
+    """What makes the column's value of the file's text, where that is not just the text."""
+    if pa.types.is_binary(column.type):
+        return "UNHEX({})"
+    return "CAST({} AS UNSIGNED)" if column.sql_type.startswith("bit") else ""
+
+
+def _lines(batch: pa.RecordBatch) -> str:
+    """The batch as LOAD DATA reads it if nothing else is said: tabs, escapes by backslash, \\N for null."""
+    texts = [pl.Series(str(number), pl.from_arrow(_text(column))) for number, column in enumerate(batch.columns)]
+    frame = pl.DataFrame(texts)
+    fields = []
+    for number, column in enumerate(batch.columns):
+        field = pl.col(str(number))
+        escaped = field.str.replace_many(_RAW, _ESCAPED) if _is_free(column.type) else field
+        fields.append(escaped.fill_null("\\N"))
+    lines: str = frame.select(pl.concat_str(fields, separator="\t").str.join("\n")).item()
+    return f"{lines}\n"
+
+
+def _is_free(kind: pa.DataType) -> bool:
+    """Whether its text may hold anything."""
+    return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_nested(kind)
+
+
+def _text(column: Any) -> Any:
+    """The value as the server reads it: an instant without its zone, which is that of the session, and truth as 1."""
+    kind = column.type
+    if pa.types.is_boolean(kind):
+        return as_text(column.cast(pa.int8()))
+    if pa.types.is_timestamp(kind) and kind.tz:
+        return as_text(column.cast(pa.timestamp("us")))
+    return as_text(column)
+
+
+def _bindable(column: Any) -> Any:
+    kind = column.type
+    is_plain = (pa.types.is_integer, pa.types.is_floating, pa.types.is_binary, pa.types.is_string)
+    return column if any(is_one(kind) for is_one in is_plain) else _text(column)
