@@ -40,7 +40,8 @@ _SESSION = (
 )
 _TURN_SECONDS = 300
 _NAME_CHARACTERS = 64
-_NO_SUCH_TABLE = 1146
+_LOOKS_PER_SECOND = 20
+_NO_SUCH_TABLE, _IS_ALTERED = 1146, 1684
 _GIVEN = re.compile(r"auto_increment|GENERATED")
 
 # Codes: https://mariadb.com/kb/en/mariadb-error-code-reference/ and MySQL's, which agree on those of both.
@@ -182,21 +183,29 @@ class MySQL(Database):
         return ""
 
     def columns(self, raw: Any, schema: str | None, table: str) -> list[Column]:
-        if not _is_possible(table):  # the server cannot even be asked for it
-            return []
-        try:
-            # The catalogue's own table leaves out what somebody is just altering.
-            rows = self.execute(raw, f"SHOW FULL COLUMNS FROM {self.quote(schema, table)}").fetchall()
-        except self.driver_errors() as error:
-            if error.args[0] == _NO_SUCH_TABLE:
-                return []
-            raise
-        return [
-            types.column(
-                name, kind, nullable == "YES", default is not None or bool(_GIVEN.search(extra)), collation or ""
-            )
-            for name, kind, collation, nullable, _, default, extra, *_ in rows
-        ]
+        rows = self._described(raw, schema, table) if _is_possible(table) else ()
+        columns = []
+        for name, kind, collation, nullable, _, default, extra, _, comment in rows:
+            has_default = default is not None or bool(_GIVEN.search(extra))
+            columns.append(types.column(name, kind, nullable == "YES", has_default, collation or "", comment))
+        return columns
+
+    def _described(self, raw: Any, schema: str | None, table: str) -> Sequence[Any]:
+        """What the server tells of a table's columns, once nobody is just altering it; none where it is missing."""
+        for _ in range(_TURN_SECONDS * _LOOKS_PER_SECOND):
+            try:
+                found: Sequence[Any] = self.execute(
+                    raw, f"SHOW FULL COLUMNS FROM {self.quote(schema, table)}"
+                ).fetchall()
+            except self.driver_errors() as error:
+                if error.args[0] == _NO_SUCH_TABLE:
+                    return ()
+                if error.args[0] != _IS_ALTERED:
+                    raise
+                self.execute(raw, f"DO SLEEP({1 / _LOOKS_PER_SECOND})")
+            else:
+                return found
+        raise TransientError(f"somebody has been altering table {table!r} for {_TURN_SECONDS} seconds")
 
     def unique_keys(self, raw: Any, schema: str | None, table: str) -> list[frozenset[str]]:
         keys: dict[str, set[str]] = {}
