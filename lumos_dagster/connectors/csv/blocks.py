@@ -1,7 +1,7 @@
 """Reads CSV bytes block by block: pyarrow takes what is sound by its structure, the strict scanner all else."""
 
 import codecs
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -21,30 +21,35 @@ _STAND_IN = b"\x1f"
 
 @dataclass(frozen=True)
 class Stretch:
-    """A buffer and where in the file it stands; kept with a block, to find a row's place when it turns out bad."""
+    """A buffer and where in the file it ends; kept with a block, to find a row's place when it turns out bad."""
 
     buffer: bytes
     dialect: Dialect
     stream: Text
     line: int
-    offset: int
+    end: int
     eof: bool
+
+    @property
+    def begins(self) -> int:
+        """The byte of the file at which the buffer begins; measured for those who ask, since it takes time."""
+        return self.end - self.stream.length(memoryview(self.buffer))
 
     def scanner(self) -> Scanner:
         """What cuts the buffer."""
         return Scanner(self.dialect, self.buffer, self.line, self.eof)
 
-    def placed(self, scanner: Scanner) -> Iterator[Record]:
-        """The scanner's records, with their bytes counted from the beginning of the file."""
-        buffer, here, offset = memoryview(self.buffer), 0, self.offset
-        for record in scanner.records():
+    def placed(self, records: Iterable[Record]) -> Iterator[Record]:
+        """Some of its records in their order, with their bytes counted from the beginning of the file."""
+        buffer, here, offset = memoryview(self.buffer), 0, self.begins
+        for record in records:
             offset += self.stream.length(buffer[here : record.at])
             here = record.at
             yield replace(record, at=offset)
 
     def rows(self, width: int) -> Iterator[Record]:
         """The records that are rows of so many fields."""
-        return (row for row in self.placed(self.scanner()) if not row.misfit(width) and not row.passed_over(width))
+        return (row for row in self.scanner().records() if not row.misfit(width) and not row.passed_over(width))
 
 
 @dataclass(frozen=True)
@@ -71,7 +76,7 @@ class CsvBlocks:
         self._dialect = dialect
         self._buffer = b""
         self.line = 1
-        self._offset = stream.begins
+        self._end = stream.position
         self._eof = False
         self._block_bytes = block_bytes
         self._skip_lines(skip_rows)
@@ -84,7 +89,7 @@ class CsvBlocks:
         while True:
             stretch = replace(self._stretch(), dialect=replace(self._dialect, nulls=frozenset()))
             scanner = stretch.scanner()
-            record = next(stretch.placed(scanner), None)
+            record = next(stretch.placed(scanner.records()), None)
             if record is not None:
                 if record.reason:
                     raise self._broken(record)
@@ -125,7 +130,7 @@ class CsvBlocks:
                 self._grow()
 
     def _stretch(self) -> Stretch:
-        return Stretch(self._buffer, self._dialect, self._stream, self.line, self._offset, self._eof)
+        return Stretch(self._buffer, self._dialect, self._stream, self.line, self._end, self._eof)
 
     def _fill(self) -> None:
         if self._eof:
@@ -133,20 +138,22 @@ class CsvBlocks:
         data = self._stream.read(max(self._block_bytes, len(self._buffer)))
         self._buffer += data
         self._eof = not data
+        self._end = self._stream.position
         last = self._buffer[-1:]
         if self._eof and last not in (b"", b"\n", b"\r", self._dialect.escape):
             self._buffer += b"\n"
+            self._end += self._stream.length(memoryview(b"\n"))
 
     def _grow(self) -> None:
         if self._eof or len(self._buffer) >= MAX_RECORD_BYTES:
+            limit = f"{MAX_RECORD_BYTES >> 20} MiB"
             raise DataError(
-                f"{self._stream.name}, line {self.line}: the record that begins here, at byte {self._offset}, does "
-                f"not end within {MAX_RECORD_BYTES >> 20} MiB, the most that one may have; is a quote never closed?"
+                f"{self._stream.name}, line {self.line}, byte {self._stretch().begins}: the record that begins here "
+                f"does not end within {limit}, the most that one may have; is a quote never closed?"
             )
         self._fill()
 
     def _advance(self, taken: Scanner | Cut) -> None:
-        self._offset += self._stream.length(memoryview(self._buffer)[: taken.end])
         self._buffer = self._buffer[taken.end :]
         self.line = taken.line if isinstance(taken, Scanner) else self.line + taken.lines
 
@@ -196,24 +203,26 @@ class CsvBlocks:
     def _strict(self, width: int, wanted: list[int]) -> Block | None:
         """All complete records of the buffer by the scanner; None where there is not one."""
         rows: list[tuple[bytes | None, ...]] = []
-        bad: list[tuple[int, Record]] = []
+        before: list[int] = []
+        bad: list[Record] = []
         blank = 0
         stretch = self._stretch()
         scanner = stretch.scanner()
-        for record in stretch.placed(scanner):
+        for record in scanner.records():
             if record.reason == UNCLOSED:
-                raise self._broken(record)
+                raise self._broken(*stretch.placed([record]))
             if record.passed_over(width):
                 blank += 1
             elif record.misfit(width):
-                bad.append((len(rows), record))
+                before.append(len(rows))
+                bad.append(record)
             else:
                 rows.append(record.fields)
         if not scanner.end:
             return None
         self._advance(scanner)
         columns: list[pa.Array[Any]] = [pa.array([_text(row[index]) for row in rows], pa.string()) for index in wanted]
-        return Block(columns, len(rows), stretch, bad, blank)
+        return Block(columns, len(rows), stretch, list(zip(before, stretch.placed(bad), strict=True)), blank)
 
 
 def _text(field_bytes: bytes | None) -> str | None:

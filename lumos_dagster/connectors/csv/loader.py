@@ -15,7 +15,7 @@ from lumos_dagster.connectors.csv.packing import Compression, packed, packing_of
 from lumos_dagster.connectors.csv.pouring import Encoder, Pour
 from lumos_dagster.connectors.csv.reading import CsvFiles, Layout
 from lumos_dagster.connectors.csv.rendering import Quoting, Renderer
-from lumos_dagster.connectors.csv.source import check_name, open_csv, place_of
+from lumos_dagster.connectors.csv.source import open_csv, place_of
 from lumos_dagster.errors import ConfigError, DataError, Problem, TerminalError
 from lumos_dagster.files import absolute, is_local, open_atomic, shown
 from lumos_dagster.interface import Loader, LoadResult, Task, Texts
@@ -90,7 +90,6 @@ class CsvLoader(Loader):
 
     def write(self, rows: pa.RecordBatchReader, task: Task) -> LoadResult:
         """Write the rows."""
-        check_name(self.file_path)
         names = self._names(rows.schema)
         pour = Pour(self._renderer(), names, self.formula_guard == "reject", task)
         with _naming(shown(self.file_path)):

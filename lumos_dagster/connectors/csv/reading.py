@@ -108,9 +108,11 @@ class CsvFiles:
         return batch.filter(pc.invert(bad))
 
     def _bad_rows(self, rows: list[int], block: Block, values: list[Converted], columns: Columns) -> Iterator[BadRow]:
-        records = enumerate(block.stretch.rows(len(columns.found)))
-        for row in rows:
-            record = next(found for place, found in records if place == row)
+        wanted = set(rows)
+        records = (row for place, row in enumerate(block.stretch.rows(len(columns.found))) if place in wanted)
+        for row, record in zip(
+            rows, block.stretch.placed(records), strict=False
+        ):  # more rows may stand behind the block
             column = next(index for index, converted in enumerate(values) if converted.bad[row].as_py())
             texts = [column[row].as_py() for column in block.columns]
             before = sum(1 for rows_before, _ in block.bad if rows_before <= row)

@@ -44,7 +44,7 @@ def _files_of(place: str) -> list[str]:
         raise TerminalError(f"no file matches {shown(place)}. {_nearest(file_system, path)}")
     files = found if is_local(place) else [file_system.unstrip_protocol(file) for file in found]
     for file in files:
-        check_name(file)
+        _check_name(file)
     return files
 
 
@@ -54,7 +54,7 @@ def has_magic(place: str) -> bool:
 
 
 def _check_local(place: str, file_system: Any, path: str) -> None:
-    check_name(place)
+    _check_name(place)
     if file_system.isfile(path):
         return
     if file_system.isdir(path):
@@ -64,7 +64,7 @@ def _check_local(place: str, file_system: Any, path: str) -> None:
     raise TerminalError(f"there is no file {place}. {_nearest(file_system, path)}")
 
 
-def check_name(file: str) -> None:
+def _check_name(file: str) -> None:
     """A name of bytes that are no text could stand in no message and no column."""
     try:
         file.encode()

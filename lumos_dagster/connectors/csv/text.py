@@ -30,15 +30,15 @@ class Text:
 
     UTF-8 goes through as it is and is checked later, record by record. All else is decoded here; a byte that has no
     meaning becomes one that UTF-8 does not allow, so that it is found at the same time and costs its own row only.
-    `encoding` is the one that was found, `begins` the byte at which the text does.
+    `encoding` is the one that was found.
     """
 
     def __init__(self, url: str, raw: Any, encoding: str) -> None:
         self.name = shown(url)
         self._raw = raw
+        self._taken = 0
         first = self._first_bytes()
         self.encoding, mark = self._found(first, encoding)
-        self.begins = len(mark)
         self._rest = first[len(mark) :]
         self._decoder = None
         if self.encoding != "utf-8":
@@ -54,6 +54,11 @@ class Text:
             text = self._decoder.decode(data, final=not data).encode("utf-8", "surrogatepass")
             if text or not data:
                 return text
+
+    @property
+    def position(self) -> int:
+        """The byte of the file at which the text that was read ends."""
+        return self._taken - (len(self._decoder.getstate()[0]) if self._decoder else 0)
 
     def ends_a_line(self, file: FileIO | None) -> bool:
         """Whether the last line has an end. Looked up at the end of `file`, or, for want of it, by reading all."""
@@ -84,13 +89,15 @@ class Text:
 
     def _read(self, size: int) -> bytes:
         try:
-            return bytes(self._raw.read(size))
+            data = bytes(self._raw.read(size))
         except BROKEN as error:
             raise DataError(f"the compressed file {self.name} is broken or cut: {error}") from error
         except OSError as error:
             if error.errno is not None or isinstance(error, ConnectionError | TimeoutError):
                 raise
             raise DataError(f"the compressed file {self.name} is broken or cut: {error}") from error
+        self._taken += len(data)
+        return data
 
     def _found(self, first: bytes, encoding: str) -> tuple[str, bytes]:
         """The encoding that the mark and the option agree on, and the mark. DataError where they do not agree."""
