@@ -49,9 +49,9 @@ def test_a_value_of_the_wrong_type_has_its_place_too(tmp_path: Path, book: Book)
     assert read(book, path, "reject", types={"n": "int"})["n"].to_pylist() == [1, 1, 3]
 
     assert [(bad["number"], bad["reason"].partition(", ")[2]) for bad in rejects(book)] == [
-        (3, "line 8, byte 27)"),
-        (4, "line 9, byte 29)"),
-        (6, "line 11, byte 39)"),
+        (3, "line 8, byte 25)"),
+        (4, "line 9, byte 27)"),
+        (6, "line 11, byte 37)"),
     ]
 
 
