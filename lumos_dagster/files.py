@@ -1,6 +1,7 @@
 """Files anywhere fsspec reaches: opened by `with`, and written whole or not at all."""
 
 import os
+import re
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -19,11 +20,21 @@ def filesystem(url: str) -> tuple[Any, str]:
 
     Raises ConfigError for a protocol that is unknown or whose package is not installed.
     """
+    if "://" not in url and "::" in url:  # a file's name, where fsspec would see a chain of protocols
+        return LocalFileSystem(), str(Path(url).absolute())
     try:
         file_system, path = fsspec.core.url_to_fs(url)
     except (ValueError, ImportError) as error:
-        raise ConfigError(f"cannot open {url!r}: {error}") from error
+        raise ConfigError(f"cannot open {shown(url)!r}: {error}") from error
     return file_system, path
+
+
+def shown(url: str) -> str:
+    """The path or URL as it may be shown: without the password and the query, which may be a signature."""
+    if "://" not in url:
+        return url
+    address, query, _ = url.partition("?") if url.startswith(("http://", "https://")) else (url, "", "")
+    return re.sub(r"(://[^/@:]*):[^/]*@", r"\1:***@", address) + ("?***" if query else "")
 
 
 def join(base: str, *parts: str) -> str:
@@ -68,7 +79,7 @@ def open_atomic(url: str, mode: int = 0o666) -> Iterator[BufferedIOBase]:
     target.parent.mkdir(parents=True, exist_ok=True)
     if target.exists():
         mode &= target.stat().st_mode  # who could not read the old file cannot read the new one
-    beside = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.tmp")
+    beside = target.with_name(f".{target.name[:40]}.{uuid.uuid4().hex[:8]}.tmp")  # no longer than a name may be
     try:
         descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
         with os.fdopen(descriptor, "wb") as stream:

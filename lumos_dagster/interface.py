@@ -131,6 +131,11 @@ class Extractor(Component):
         """The thing that is read, so that reading and writing the same one in one pass can be told; "" for none."""
         return ""
 
+    def reads(self, place: str) -> bool:
+        """Whether what a loader writes at `place`, its location, is read here: that, or what holds it."""
+        where = self.location()
+        return bool(where) and f"{place}:".startswith(f"{where}:")
+
 
 class Transformer(Component):
     """Turns rows into rows, batch by batch."""

@@ -113,10 +113,7 @@ def _why_kept_first(loader: Loader, rows: Relation) -> str:
     """Why a pass straight from source to target would not be safe, "" where it is."""
     if not loader.atomic and list(_extractions(rows)):
         return "a retry of this load needs the very same input"
-    where = loader.location()
-    sources = (extraction.extractor.build().location() for extraction in _extractions(rows))
-    # A source may be a whole database, whose location the tables' begin with.
-    if any(source and f"{where}:".startswith(f"{source}:") for source in sources):
+    if any(extraction.extractor.build().reads(loader.location()) for extraction in _extractions(rows)):
         return "they come from the place that they go to"
     return ""
 

@@ -66,7 +66,7 @@ class Appending:
     before: int
     finished: bool = False
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes, /) -> None:
         """Write all of it, at once: what a buffer still held could not be cut off after an error."""
         view = memoryview(data)
         while view:

@@ -1,28 +1,55 @@
 """Reads CSV bytes block by block: pyarrow takes what is sound by its structure, the strict scanner all else."""
 
 import codecs
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.csv
 
 from lumos_dagster.connectors.csv.dialect import UNCLOSED, Dialect, Record, Scanner
 from lumos_dagster.connectors.csv.structure import Cut, cut
+from lumos_dagster.connectors.csv.text import Text
 from lumos_dagster.errors import DataError
 
 BLOCK_BYTES = 1 << 20
-MAX_RECORD_BYTES = 64 << 20
+MAX_RECORD_BYTES = 128 << 20
 _STAND_IN = b"\x1f"
 """Takes the place of a delimiter of several bytes, in blocks that do not hold it."""
 
 
-class Stream(Protocol):
-    """Where the bytes come from."""
+@dataclass(frozen=True)
+class Stretch:
+    """A buffer and where in the file it ends; kept with a block, to find a row's place when it turns out bad."""
 
-    def read(self, size: int, /) -> bytes:
-        """At most `size` bytes; none at the end."""
+    buffer: bytes
+    dialect: Dialect
+    stream: Text
+    line: int
+    end: int
+    eof: bool
+
+    @property
+    def begins(self) -> int:
+        """The byte of the file at which the buffer begins; measured for those who ask, since it takes time."""
+        return self.end - self.stream.length(memoryview(self.buffer))
+
+    def scanner(self) -> Scanner:
+        """What cuts the buffer."""
+        return Scanner(self.dialect, self.buffer, self.line, self.eof)
+
+    def placed(self, records: Iterable[Record]) -> Iterator[Record]:
+        """Some of its records in their order, with their bytes counted from the beginning of the file."""
+        buffer, here, offset = memoryview(self.buffer), 0, self.begins
+        for record in records:
+            offset += self.stream.length(buffer[here : record.at])
+            here = record.at
+            yield replace(record, at=offset)
+
+    def rows(self, width: int) -> Iterator[Record]:
+        """The records that are rows of so many fields."""
+        return (row for row in self.scanner().records() if not row.misfit(width) and not row.passed_over(width))
 
 
 @dataclass(frozen=True)
@@ -31,35 +58,41 @@ class Block:
 
     columns: list["pa.Array[Any]"]
     rows: int
+    stretch: Stretch
     bad: list[tuple[int, Record]] = field(default_factory=list)
     blank: int = 0
 
+    @property
+    def name(self) -> str:
+        """What messages call the file."""
+        return self.stretch.stream.name
+
 
 class CsvBlocks:
-    """One CSV text, in UTF-8. `name` is what messages call it."""
+    """One CSV text. Records are told with the line and the byte at which they stand in the file."""
 
-    def __init__(
-        self, name: str, stream: Stream, dialect: Dialect, skip_rows: int = 0, block_bytes: int = BLOCK_BYTES
-    ) -> None:
-        self._name = name
+    def __init__(self, stream: Text, dialect: Dialect, skip_rows: int = 0, block_bytes: int = BLOCK_BYTES) -> None:
         self._stream = stream
         self._dialect = dialect
         self._buffer = b""
-        self._line = 1
-        self._offset = 0
+        self.line = 1
+        self._end = stream.position
         self._eof = False
         self._block_bytes = block_bytes
-        for _ in range(skip_rows):
-            self._skip_line()
+        self._skip_lines(skip_rows)
 
     def first_record(self, take: bool) -> Record | None:
-        """The first record, None where there is none; `take` it away, or leave it to be read as a row."""
+        """The first record, None where there is none; `take` it away, or leave it to be read as a row.
+
+        No text means null in it: it may be the names of the columns.
+        """
         while True:
-            scanner = self._scanner()
-            record = next(scanner.records(), None)
+            stretch = replace(self._stretch(), dialect=replace(self._dialect, nulls=frozenset()))
+            scanner = stretch.scanner()
+            record = next(stretch.placed(scanner.records()), None)
             if record is not None:
                 if record.reason:
-                    raise DataError(f"{self._name}, line {record.line}: {record.reason}")
+                    raise self._broken(record)
                 if take:
                     self._advance(scanner)
                 return record
@@ -85,13 +118,19 @@ class CsvBlocks:
             else:
                 self._grow()
 
-    def _skip_line(self) -> None:
-        while not (scanner := self._scanner()).skip_line() and not self._eof:
-            self._grow()
-        self._advance(scanner)
+    def _skip_lines(self, many: int) -> None:
+        while many:
+            scanner = self._stretch().scanner()
+            while many and scanner.skip_line():
+                many -= 1
+            self._advance(scanner)
+            if many and self._eof and not self._buffer:
+                return
+            if many:
+                self._grow()
 
-    def _scanner(self) -> Scanner:
-        return Scanner(self._dialect, self._buffer, self._line, self._offset, self._eof)
+    def _stretch(self) -> Stretch:
+        return Stretch(self._buffer, self._dialect, self._stream, self.line, self._end, self._eof)
 
     def _fill(self) -> None:
         if self._eof:
@@ -99,22 +138,28 @@ class CsvBlocks:
         data = self._stream.read(max(self._block_bytes, len(self._buffer)))
         self._buffer += data
         self._eof = not data
+        self._end = self._stream.position
         last = self._buffer[-1:]
         if self._eof and last not in (b"", b"\n", b"\r", self._dialect.escape):
             self._buffer += b"\n"
+            self._end += self._stream.length(memoryview(b"\n"))
 
     def _grow(self) -> None:
-        if self._eof or len(self._buffer) > MAX_RECORD_BYTES:
+        if self._eof or len(self._buffer) >= MAX_RECORD_BYTES:
+            limit = f"{MAX_RECORD_BYTES >> 20} MiB"
             raise DataError(
-                f"{self._name}, line {self._line}: the record that begins here, at byte {self._offset}, does not end "
-                f"within {MAX_RECORD_BYTES >> 20} MiB; is a quote never closed?"
+                f"{self._stream.name}, line {self.line}, byte {self._stretch().begins}: the record that begins here "
+                f"does not end within {limit}, the most that one may have; is a quote never closed?"
             )
         self._fill()
 
     def _advance(self, taken: Scanner | Cut) -> None:
         self._buffer = self._buffer[taken.end :]
-        self._offset += taken.end
-        self._line = taken.line if isinstance(taken, Scanner) else self._line + taken.lines
+        self.line = taken.line if isinstance(taken, Scanner) else self.line + taken.lines
+
+    def _broken(self, record: Record) -> DataError:
+        start = repr(record.text[:60].decode(errors="replace"))
+        return DataError(f"{self._stream.name}, line {record.line}, byte {record.at}: {record.reason}: {start}")
 
     def _fast(self, found: Cut, width: int, wanted: list[int]) -> Block | None:
         """The sound records by pyarrow; None where it finds a ragged row or wrong bytes, or miscounts."""
@@ -150,35 +195,35 @@ class CsvBlocks:
         rows = found.records - blank
         if table.num_rows != rows:
             return None
+        stretch = self._stretch()
         self._advance(found)
         columns = [column.combine_chunks() for column in table.columns]
-        return Block(columns, rows, blank=blank)
+        return Block(columns, rows, stretch, blank=blank)
 
     def _strict(self, width: int, wanted: list[int]) -> Block | None:
         """All complete records of the buffer by the scanner; None where there is not one."""
         rows: list[tuple[bytes | None, ...]] = []
-        bad: list[tuple[int, Record]] = []
+        before: list[int] = []
+        bad: list[Record] = []
         blank = 0
-        scanner = self._scanner()
+        stretch = self._stretch()
+        scanner = stretch.scanner()
         for record in scanner.records():
             if record.reason == UNCLOSED:
-                raise DataError(f"{self._name}, line {record.line}: {UNCLOSED}: {_start(record.text)}")
-            if record.blank and width > 1:
+                raise self._broken(*stretch.placed([record]))
+            if record.passed_over(width):
                 blank += 1
             elif record.misfit(width):
-                bad.append((len(rows), record))
+                before.append(len(rows))
+                bad.append(record)
             else:
                 rows.append(record.fields)
         if not scanner.end:
             return None
         self._advance(scanner)
         columns: list[pa.Array[Any]] = [pa.array([_text(row[index]) for row in rows], pa.string()) for index in wanted]
-        return Block(columns, len(rows), bad, blank)
+        return Block(columns, len(rows), stretch, list(zip(before, stretch.placed(bad), strict=True)), blank)
 
 
 def _text(field_bytes: bytes | None) -> str | None:
     return None if field_bytes is None else field_bytes.decode()
-
-
-def _start(text: bytes) -> str:
-    return repr(text[:60].decode(errors="replace"))

@@ -5,16 +5,22 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
+from lumos_dagster.connectors.csv.text import wrong_bytes
+
 
 @dataclass(frozen=True)
 class Dialect:
-    """The marks of a CSV text, as UTF-8 bytes; an empty mark is not used. `nulls` are unquoted texts that mean null."""
+    """The marks of a CSV text, as UTF-8 bytes; an empty mark is not used. `nulls` are unquoted texts that mean null.
+
+    `encoding` is what the file is in; the text itself has become UTF-8.
+    """
 
     delimiter: bytes = b","
     quote: bytes = b'"'
     escape: bytes = b""
     comment: bytes = b""
     nulls: frozenset[bytes] = frozenset((b"",))
+    encoding: str = "utf-8"
 
     @cached_property
     def quoted(self) -> re.Pattern[bytes]:
@@ -50,17 +56,20 @@ class Dialect:
 
 @dataclass(frozen=True)
 class Record:
-    """One record: its fields (null is None), its text as it stands in the file, its line, and what is wrong with it."""
+    """One record: its fields (null is None), its text as it stands in the file, its line, and what is wrong with it.
+
+    `at` is the byte of the fault, and of the record's beginning where there is none.
+    """
 
     fields: tuple[bytes | None, ...]
     text: bytes
     line: int
+    at: int
     reason: str = ""
 
-    @property
-    def blank(self) -> bool:
-        """Whether the line holds nothing at all."""
-        return not self.text
+    def passed_over(self, width: int) -> bool:
+        """Whether it is a blank line, where one cannot be a row."""
+        return width > 1 and not self.text
 
     def misfit(self, width: int) -> str:
         """Why the record is not a row of `width` fields, or ""."""
@@ -71,6 +80,8 @@ class Record:
 
 _LINE_END = re.compile(rb"\r\n|\n|\r")
 UNCLOSED = "a quoted field is never closed"
+STRAY = 'there is a quote inside an unquoted field (with quote: "" quotes are text)'
+_OTHERS = "; if the whole file is in another encoding, say which, such as encoding: cp1252, gb18030 or utf-16"
 
 
 class Scanner:
@@ -79,12 +90,11 @@ class Scanner:
     `end` and `line` tell how far it came: the place in the buffer, and the number of the line that begins there.
     """
 
-    def __init__(self, dialect: Dialect, buffer: bytes, line: int, offset: int, eof: bool) -> None:
+    def __init__(self, dialect: Dialect, buffer: bytes, line: int, eof: bool) -> None:
         self.dialect = dialect
         self.buffer = buffer
         self.line = line
         self.end = 0
-        self._offset = offset
         self._eof = eof
 
     def records(self) -> Iterator[Record]:
@@ -108,10 +118,10 @@ class Scanner:
 
     def _record(self, start: int) -> Record | None:
         fields: list[bytes | None] = []
-        reasons: list[str] = []
+        faults: list[tuple[str, int]] = []
         position = start
         while True:
-            found = self._field(position, reasons)
+            found = self._field(position, faults)
             if found is None:
                 return None
             fields.append(found[0])
@@ -123,26 +133,27 @@ class Scanner:
         if ends is None:
             return None
         text = self.buffer[start : ends[0]]
-        record = Record(tuple(fields), text, self.line, reasons[0] if reasons else self._wrong_bytes(text, start))
+        reason, at = faults[0] if faults else self._wrong_bytes(text, start)
+        record = Record(tuple(fields), text, self.line, at, reason)
         self.end, self.line = ends[1], self.line + len(_LINE_END.findall(self.buffer, start, ends[1]))
         return record
 
-    def _field(self, position: int, reasons: list[str]) -> tuple[bytes | None, int] | None:
+    def _field(self, position: int, faults: list[tuple[str, int]]) -> tuple[bytes | None, int] | None:
         """The field that begins here and where it ends, or None where the buffer ends before it."""
         mark, buffer = self.dialect.quote, self.buffer
         if mark and buffer.startswith(mark, position):
             match = self.dialect.quoted.match(buffer, position)
             if match is None:
-                reasons.append(UNCLOSED)
+                faults.append((UNCLOSED, position))
                 return (b"", len(buffer)) if self._eof else None
             rest = self._unquoted(match.end())
             if rest > match.end():
-                reasons.append("there is text behind a closing quote")
+                faults.append(("there is text behind a closing quote", match.end()))
             return self.dialect.unescaped(match[1], quoted=True), rest
         end = self._unquoted(position)
         text = buffer[position:end]
         if mark and mark in self.dialect.without_escapes(text):
-            reasons.append('there is a quote inside an unquoted field (with quote: "" quotes are text)')
+            faults.append((STRAY, position + text.index(mark)))
         return (None if text in self.dialect.nulls else self.dialect.unescaped(text, quoted=False)), end
 
     def _unquoted(self, position: int) -> int:
@@ -158,12 +169,15 @@ class Scanner:
             return None
         return match.start(), match.end()
 
-    def _wrong_bytes(self, text: bytes, start: int) -> str:
+    def _wrong_bytes(self, text: bytes, start: int) -> tuple[str, int]:
+        """What is wrong with the bytes, "" if nothing is, and where."""
         if b"\0" in text:
-            return f"there is a NUL byte at byte {self._offset + start + text.index(0)}"
+            return "there is a NUL byte", start + text.index(0)
         try:
             text.decode()
         except UnicodeDecodeError as error:
-            wrong = " ".join(f"{byte:02x}" for byte in text[error.start : error.end])
-            return f"the bytes {wrong} at byte {self._offset + start + error.start} are not UTF-8"
-        return ""
+            encoding = self.dialect.encoding
+            wrong = wrong_bytes(text, error.start) if encoding != "utf-8" else b""
+            found = (wrong or text[error.start : error.end]).hex(" ")
+            return f"the bytes {found} are not {encoding}{_OTHERS}", start + error.start
+        return "", start

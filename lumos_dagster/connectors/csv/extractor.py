@@ -10,10 +10,11 @@ from pydantic import Field, field_validator, model_validator
 from lumos_dagster.connectors.csv.columns import Columns, inferred
 from lumos_dagster.connectors.csv.dialect import Dialect
 from lumos_dagster.connectors.csv.options import Encoding, Mark, OneLine, check_marks
+from lumos_dagster.connectors.csv.packing import Compression
 from lumos_dagster.connectors.csv.reading import CsvFiles, Layout
-from lumos_dagster.connectors.csv.source import find_files
+from lumos_dagster.connectors.csv.source import find_files, place_of
 from lumos_dagster.conversion.names import type_named
-from lumos_dagster.files import absolute
+from lumos_dagster.files import shown
 from lumos_dagster.interface import BATCH_ROWS, Extractor, Task, Texts
 
 
@@ -21,9 +22,9 @@ class CsvExtractor(Extractor):
     """Reads CSV files: every row as it stands, or an error that says where it does not make sense."""
 
     file_path: Annotated[Texts, Field(min_length=1)]
-    """A path, a glob, an fsspec URL, or a list of these. `.gz`, `.zst`, `.bz2` and `.xz` are decompressed."""
+    """A path, a glob, an fsspec URL, or a list of these; each file is read once, however often it is named."""
     has_header: bool = True
-    """Whether the first line names the columns; if not, they are column_0, column_1, and so on."""
+    """Whether the first line names the columns, each differently; if not, they are column_0, column_1, and so on."""
     delimiter: Annotated[OneLine, Field(min_length=1)] = ","
     """What stands between two fields: one or more characters."""
     quote: Mark = '"'
@@ -31,7 +32,9 @@ class CsvExtractor(Extractor):
     escape: Mark = ""
     """What takes the meaning from the character behind it."""
     encoding: Encoding = "utf-8"
-    """The text's encoding: any that Python knows. A byte order mark is dropped."""
+    """The text's encoding: any that Python knows. A byte order mark is dropped, but must not contradict it."""
+    compression: Compression | None = None
+    """none, gzip, zstd, bz2 or xz; by each file's suffix if not said."""
     null_values: Texts = ("",)
     """Unquoted fields that mean null. A quoted one never does, so that "" and null stay apart."""
     types: Literal["text", "infer"] | dict[str, str] = "text"
@@ -63,7 +66,11 @@ class CsvExtractor(Extractor):
 
     def location(self) -> str:
         """The absolute paths as written, globs and all."""
-        return "\n".join(absolute(place) for place in self.file_path)
+        return "\n".join(shown(place_of(place)) for place in self.file_path)
+
+    def reads(self, place: str) -> bool:
+        """Whether the file at `place` is one of those that are read, whatever glob or link leads to it."""
+        return any(place == shown(place_of(file)) for file in find_files(self.file_path))
 
     @contextmanager
     def read(self, task: Task) -> Iterator[pa.RecordBatchReader]:
@@ -85,5 +92,6 @@ class CsvExtractor(Extractor):
             escape=self.escape.encode(),
             comment=self.comment.encode(),
             nulls=frozenset(text.encode() for text in self.null_values),
+            encoding=self.encoding,
         )
-        return Layout(dialect, self.encoding, self.has_header, self.skip_rows)
+        return Layout(dialect, self.has_header, self.skip_rows, self.compression)

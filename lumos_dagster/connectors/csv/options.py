@@ -6,20 +6,41 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
+_PROBE = 'a,"b"\\u0041\n'
+
 
 def _known(encoding: str) -> str:
     try:
+        codec = codecs.lookup(encoding)
         "".encode(encoding)
-    except LookupError as error:
+    except (LookupError, UnicodeError) as error:
         raise ValueError(
             f"{encoding!r} is not an encoding that Python knows, such as utf-8, latin-1 or gb18030"
         ) from error
-    return codecs.lookup(encoding).name
+    if not _keeps(codec.name):
+        raise ValueError(f"{encoding!r} does not give every text of a file back; choose utf-8")
+    return codec.name
+
+
+def _keeps(encoding: str) -> bool:
+    """Whether a text that is written in two pieces is read back: not so for idna, punycode, raw_unicode_escape."""
+    try:
+        encoder = codecs.getincrementalencoder(encoding)()
+        decoder = codecs.getincrementaldecoder(encoding)("backslashreplace")  # one that can tell its wrong bytes
+        pieces = [encoder.encode(_PROBE), encoder.encode(_PROBE)]
+        return (
+            "".join(decoder.decode(piece, final) for piece, final in zip(pieces, (False, True), strict=True))
+            == _PROBE * 2
+        )
+    except (LookupError, UnicodeError):
+        return False
 
 
 def _one_line(text: str) -> str:
     if "\n" in text or "\r" in text:
         raise ValueError("cannot hold the end of a line")
+    if any(mark == "\0" or "\ud800" <= mark <= "\udfff" for mark in text):
+        raise ValueError("cannot hold a NUL or half a character")
     return text
 
 

@@ -10,14 +10,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lumos_dagster.conversion import as_text, is_text
-from lumos_dagster.errors import DataError
 
 Quoting = Literal["minimal", "all", "non_numeric", "none"]
 
-_FORMULA = r"^[=+\-@\t\r]"
+_FORMULA = r"^[=+\-@\t\r\n＝＋－＠]"
 _NUMBER = r"^[+-][0-9]+([.,][0-9]+)*$"
-_NEVER_IN_VALUES = (",", ";", "|", "\t")
-"""Delimiters that no number, date or truth value can hold."""
+_IN_NUMBERS = frozenset("0123456789+-.eENaif")
+"""What a number as text may hold: NaN and inf are among them."""
 
 
 @dataclass(frozen=True)
@@ -33,10 +32,14 @@ class Renderer:
 
     def header(self, names: list[str]) -> str:
         """The line of names."""
-        return self.line_end.join([self._joined([pl.Series([name]) for name in names], [True] * len(names)), ""])
+        return self._joined([pl.Series([name]) for name in self.named(names)], [True] * len(names)) + self.line_end
 
-    def rows(self, batch: pa.RecordBatch) -> str:
-        """The lines of the batch."""
+    def named(self, names: list[str]) -> list[str]:
+        """The names as a reader finds them in the header."""
+        return _escaped(pl.Series(names)).to_list() if self.escape_formulas and names else names
+
+    def rows(self, batch: pa.RecordBatch) -> str | None:
+        """The lines of the batch; None where a value would need a quote and there are none."""
         if not batch.num_rows or not batch.num_columns:
             return ""
         texts = [pl.Series(pl.from_arrow(as_text(column))) for column in batch.columns]
@@ -45,12 +48,20 @@ class Renderer:
             texts = [
                 _escaped(text) if is_text(field.type) else text for text, field in zip(texts, batch.schema, strict=True)
             ]
+        if self.quoting == "none" and any(text.str.contains(self._unquotable).any() for text in texts):
+            return None
         return self._joined(texts, worded) + self.line_end
+
+    def why_not(self, value: str) -> str:
+        """Why the value cannot be written, "" where it can."""
+        if self.quoting != "none" or not re.search(self._unquotable, value):
+            return ""
+        if value == self.null:
+            return "with quoting: none it would be read as null; choose another null_value, or quoting: minimal"
+        return "with quoting: none no value can hold a delimiter, a quote or the end of a line; use quoting: minimal"
 
     def _joined(self, texts: list[pl.Series], worded: list[bool]) -> str:
         frame = pl.DataFrame([text.alias(str(index)) for index, text in enumerate(texts)])
-        if self.quoting == "none":
-            self._refuse_marks(frame)
         fields = [self._field(pl.col(str(index)), word) for index, word in enumerate(worded)]
         line = pl.concat_str(fields, separator=self.delimiter)
         return str(frame.select(line.str.join(self.line_end)).item())
@@ -62,24 +73,20 @@ class Renderer:
         quoted = pl.concat_str([mark, text.str.replace_all(self.quote, self.quote * 2, literal=True), mark])
         if self.quoting == "all" or (self.quoting == "non_numeric" and worded):
             return quoted.fill_null(self.null)
-        if not worded and not self.null and self.delimiter in _NEVER_IN_VALUES:
+        if not worded and not self.null and _IN_NUMBERS.isdisjoint(self.delimiter + self.quote):
             return text.fill_null(self.null)
         needed = text.str.contains(self._marks) | (text == "") | (text == self.null)
         return pl.when(needed).then(quoted).otherwise(text).fill_null(self.null)
 
     @cached_property
     def _marks(self) -> str:
-        marks = {self.delimiter, self.quote, "\n", "\r", "\ufeff"} - {""}
+        # A text that ends like a delimiter begins would move the delimiter behind it.
+        marks = {self.delimiter[0], self.quote, "\n", "\r", "\ufeff"} - {""}
         return "|".join(re.escape(mark) for mark in sorted(marks))
 
-    def _refuse_marks(self, frame: pl.DataFrame) -> None:
-        for name in frame.columns:
-            wrong = frame[name].filter(frame[name].str.contains(self._marks).fill_null(value=False))
-            if len(wrong):
-                raise DataError(
-                    f"the value {wrong[0]!r} cannot be written with quoting: none, since it holds a delimiter, a quote "
-                    "or the end of a line. Use quoting: minimal."
-                )
+    @cached_property
+    def _unquotable(self) -> str:
+        return f"{self._marks}|^{re.escape(self.null)}$"
 
 
 def formula_rows(batch: pa.RecordBatch) -> pa.BooleanArray:
@@ -90,6 +97,12 @@ def formula_rows(batch: pa.RecordBatch) -> pa.BooleanArray:
             formula = pl.Series(_formula(pl.Series(pl.from_arrow(column)))).to_arrow()
             found = pc.or_(found, formula)
     return found
+
+
+def formulas_in(texts: list[str]) -> list[str]:
+    """Those of the texts that a spreadsheet would take as a formula."""
+    series = pl.Series(texts, dtype=pl.String)
+    return series.filter(_formula(series)).to_list()
 
 
 def _formula(text: pl.Series) -> pl.Series:

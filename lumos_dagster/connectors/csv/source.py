@@ -1,44 +1,75 @@
-"""Finds CSV files and opens them as UTF-8 bytes, whatever their compression and encoding."""
+"""Finds CSV files and opens them as text, wherever fsspec reaches."""
 
-import bz2
-import codecs
 import glob
-import gzip
-import lzma
-import zlib
+import os
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from difflib import get_close_matches
 from pathlib import PurePosixPath
 from typing import Any
 
-import pyarrow as pa
+from lumos_dagster.connectors.csv.packing import Compression, packing_of, unpacked
+from lumos_dagster.connectors.csv.text import Text
+from lumos_dagster.errors import LumosError, TerminalError, TransientError
+from lumos_dagster.files import absolute, filesystem, is_local, open_input, shown
 
-from lumos_dagster.connectors.csv.blocks import Stream
-from lumos_dagster.errors import DataError, TerminalError, TransientError
-from lumos_dagster.files import filesystem, is_local, open_input
-
-_BROKEN = (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile)
-_UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_WEB = ("http://", "https://")
 
 
 def find_files(places: tuple[str, ...]) -> list[str]:
-    """The files of paths, URLs and globs, each glob's ordered by name. TerminalError where there is none."""
-    return [file for place in places for file in _files_of(place)]
+    """The files of paths, URLs and globs, each glob's ordered by name, and each file once, however often it is named.
+
+    TerminalError where there is none.
+    """
+    found = {place_of(file): file for place in reversed(places) for file in reversed(_files_of(place))}
+    return list(reversed(found.values()))
+
+
+def place_of(file: str) -> str:
+    """One text for one file, whichever links lead to it."""
+    return os.path.realpath(absolute(file)) if is_local(file) else absolute(file)
 
 
 def _files_of(place: str) -> list[str]:
     file_system, path = filesystem(place)
+    if not has_magic(place):
+        if is_local(place):
+            _check_local(place, file_system, path)
+        return [place]  # elsewhere it is missed when it is opened, which saves a question over the network
+    if file_system.isfile(path):
+        return [place]
+    found = sorted(file for file in file_system.glob(path) if not file_system.isdir(file))
+    if not found:
+        raise TerminalError(f"no file matches {shown(place)}. {_nearest(file_system, path)}")
+    files = found if is_local(place) else [file_system.unstrip_protocol(file) for file in found]
+    for file in files:
+        _check_name(file)
+    return files
+
+
+def has_magic(place: str) -> bool:
+    """Whether it may stand for many files; a ? in a web address begins its query."""
+    return glob.has_magic(place.partition("?")[0] if place.startswith(_WEB) else place)
+
+
+def _check_local(place: str, file_system: Any, path: str) -> None:
+    _check_name(place)
+    if file_system.isfile(path):
+        return
     if file_system.isdir(path):
         raise TerminalError(f"{place} is a folder; write {place.rstrip('/')}/*.csv for the files in it")
     if file_system.exists(path):
-        return [place]
-    if not glob.has_magic(path):
-        raise TerminalError(f"there is no file {place}. {_nearest(file_system, path)}")
-    found = sorted(file for file in file_system.glob(path) if not file_system.isdir(file))
-    if not found:
-        raise TerminalError(f"no file matches {place}. {_nearest(file_system, path)}")
-    return found if is_local(place) else [file_system.unstrip_protocol(file) for file in found]
+        raise TerminalError(f"{place} is not a file that can be read more than once; keep its rows in one first")
+    raise TerminalError(f"there is no file {place}. {_nearest(file_system, path)}")
+
+
+def _check_name(file: str) -> None:
+    """A name of bytes that are no text could stand in no message and no column."""
+    try:
+        file.encode()
+    except UnicodeEncodeError as error:
+        raise TerminalError(f"the name of the file {file!a} is not UTF-8; rename it") from error
 
 
 def _nearest(file_system: Any, path: str) -> str:
@@ -53,79 +84,33 @@ def _nearest(file_system: Any, path: str) -> str:
 
 
 @contextmanager
-def open_csv(url: str, encoding: str) -> Iterator[Stream]:
-    """The file's text as UTF-8 bytes, decompressed by its suffix, without a byte order mark."""
+def open_csv(url: str, encoding: str, compression: Compression | None = None) -> Iterator[Text]:
+    """The file's text, decompressed by its suffix or as said. What the network breaks is a TransientError."""
     with ExitStack() as stack:
         try:
             raw = stack.enter_context(open_input(url))
+            yield Text(url, stack.enter_context(unpacked(raw, packing_of(url, compression))), encoding)
         except FileNotFoundError as error:
-            raise TerminalError(f"there is no file {url} any more") from error
+            # fsspec says so of whatever a web server answers, and of none that answers.
+            if isinstance(error.__cause__, _troubles()) and getattr(error.__cause__, "status", 0) != 404:
+                raise _troubled(url, error.__cause__) from error
+            raise TerminalError(f"there is no file {shown(url)}") from error
+        except IsADirectoryError as error:
+            raise TerminalError(f"{shown(url)} is a folder; write {shown(url)}/*.csv for the files in it") from error
         except PermissionError as error:
-            raise TerminalError(f"the file {url} may not be read: {error}") from error
-        except OSError as error:
-            raise TransientError(f"the file {url} cannot be opened: {error}") from error
-        yield _Text(url, stack.enter_context(_decompressed(url, raw)), encoding)
+            raise TerminalError(f"the file {shown(url)} may not be read: {error.strerror or 'forbidden'}") from error
+        except _troubles() as error:
+            raise _troubled(url, error) from error
 
 
-def _decompressed(url: str, raw: Any) -> Any:
-    match PurePosixPath(url).suffix.lower():
-        case ".gz":
-            return gzip.GzipFile(fileobj=raw)
-        case ".bz2":
-            return bz2.BZ2File(raw)
-        case ".xz":
-            return lzma.LZMAFile(raw)
-        case ".zst":
-            return pa.CompressedInputStream(pa.PythonFile(raw, mode="r"), "zstd")
-    return raw
+def _troubles() -> tuple[type[Exception], ...]:
+    """What file systems raise; the web's client has errors of its own, known once it is loaded."""
+    client = sys.modules.get("aiohttp")
+    return (OSError, client.ClientError) if client else (OSError,)
 
 
-class _Text:
-    """UTF-8 goes through as it is, since it is checked later, record by record; all else is decoded here."""
-
-    def __init__(self, url: str, raw: Any, encoding: str) -> None:
-        self._url = url
-        self._raw = raw
-        self._encoding = codecs.lookup(encoding).name
-        utf8 = self._encoding in ("utf-8", "utf-8-sig")
-        self._decoder = None if utf8 else codecs.getincrementaldecoder(self._encoding)()
-        self._taken = 0
-        self._begun = False
-
-    def read(self, size: int, /) -> bytes:
-        """At most about `size` bytes; none at the end."""
-        while True:
-            data = self._read(size)
-            self._taken += len(data)
-            text = data if self._decoder is None else self._decode(data)
-            if not self._begun and text:
-                text = self._without_mark(text)
-                self._begun = True
-            if text or not data:
-                return text
-
-    def _read(self, size: int) -> bytes:
-        try:
-            return bytes(self._raw.read(size))
-        except _BROKEN as error:
-            raise DataError(f"the compressed file {self._url} is broken or cut: {error}") from error
-        except OSError as error:
-            if error.errno is None:  # from a decompressor, not from the system
-                raise DataError(f"the compressed file {self._url} is broken or cut: {error}") from error
-            raise TransientError(f"the file {self._url} cannot be read: {error}") from error
-
-    def _decode(self, data: bytes) -> bytes:
-        assert self._decoder is not None  # noqa: S101
-        try:
-            return self._decoder.decode(data, final=not data).encode()
-        except UnicodeError as error:
-            place = ""
-            if isinstance(error, UnicodeDecodeError):
-                wrong = " ".join(f"{byte:02x}" for byte in error.object[error.start : error.end])
-                place = f" the bytes {wrong} at byte {self._taken - len(error.object) + error.start} are wrong:"
-            raise DataError(f"{self._url} is not {self._encoding}:{place} {error}") from error
-
-    def _without_mark(self, text: bytes) -> bytes:
-        if self._decoder is None and text[:2] in _UTF16_MARKS:
-            raise DataError(f"{self._url} begins with the byte order mark of UTF-16: set encoding: utf-16")
-        return text.removeprefix(codecs.BOM_UTF8)
+def _troubled(url: str, error: Exception) -> LumosError:
+    status = getattr(error, "status", None)
+    what = f"HTTP {status}" if status else getattr(error, "strerror", None) or type(error).__name__
+    refused = status is not None and 400 <= status < 500 and status not in (408, 425, 429)
+    return (TerminalError if refused else TransientError)(f"the file {shown(url)} cannot be read: {what}")

@@ -141,7 +141,6 @@ def test_names_are_quoted_where_they_must_be(tmp_path: Path, book: Book) -> None
         ("minimal", 'id,name\n1,a\n2,""\n,\n'),
         ("all", '"id","name"\n"1","a"\n"2",""\n,\n'),
         ("non_numeric", '"id","name"\n1,"a"\n2,""\n,\n'),
-        ("none", "id,name\n1,a\n2,\n,\n"),
     ],
 )
 def test_quoting(tmp_path: Path, book: Book, quoting: str, expected: str) -> None:
@@ -151,8 +150,13 @@ def test_quoting(tmp_path: Path, book: Book, quoting: str, expected: str) -> Non
 
 
 def test_what_cannot_be_written_without_quotes_is_an_error(tmp_path: Path, book: Book) -> None:
-    with pytest.raises(DataError, match=r"'x,y' cannot be written with quoting: none"):
-        load(book, tmp_path / "a.csv", pa.table({"a": ["x,y"]}), quoting="none")
+    with pytest.raises(DataError, match=r"row 2: field 'a': value 'x,y': with quoting: none no value can hold a del"):
+        load(book, tmp_path / "a.csv", pa.table({"a": ["x", "x,y"]}), quoting="none")
+    with pytest.raises(DataError, match=r"value '': with quoting: none it would be read as null; .*null_value"):
+        load(book, tmp_path / "a.csv", pa.table({"a": ["x", ""]}), quoting="none")
+
+    load(book, tmp_path / "a.csv", pa.table({"a": ["x", "", None]}), quoting="none", null_value="-")
+    assert (tmp_path / "a.csv").read_text() == "a\nx\n\n-\n"
 
 
 def test_a_character_that_the_encoding_lacks_is_an_error(tmp_path: Path, book: Book) -> None:
@@ -214,8 +218,8 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path: Path, book: Book) -> 
     ("options", "message"),
     [
         ({"append": True, "mode": "overwrite"}, "contradict"),
-        ({"mode": "append", "file_path": "a.csv.gz"}, "compressed"),
-        ({"append": True, "encoding": "utf-16"}, "utf-16-le"),
+        ({"delimiter": "§", "encoding": "ascii"}, "the delimiter '§' does not exist in ascii"),
+        ({"delimiter": "||", "null_value": "a|"}, "null_value"),
         ({"quote": ""}, "quoting must be none"),
         ({"null_value": "a,b"}, "null_value"),
         ({"delimiter": '"'}, "are both"),

@@ -1,7 +1,5 @@
 """The files that a CSV extractor reads: compressed, many, missing, anywhere, big."""
 
-import json
-import os
 from pathlib import Path
 
 import pyarrow as pa
@@ -12,8 +10,6 @@ from lumos_dagster.accounting import Book
 from lumos_dagster.connectors.csv import CsvExtractor
 from lumos_dagster.errors import DataError, TerminalError
 from lumos_dagster_tests.connectors.csv.parts import read, rows_of
-
-SUITES = Path(os.environ.get("LUMOS_SUITES") or Path(__file__).parents[4] / "shared" / "suites")
 
 
 @pytest.mark.parametrize("suffix", [".gz", ".bz2", ".xz", ".zst"])
@@ -131,29 +127,3 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path, book: Book) -> None:
     assert rows == 500_000
     assert path.stat().st_size > 40 << 20
     assert most < 12 << 20
-
-
-SPECTRUM = sorted((SUITES / "csv-spectrum" / "csvs").glob("*.csv"))
-
-
-@pytest.mark.parametrize("path", SPECTRUM or [None], ids=lambda path: path.stem if path else "absent")
-def test_the_public_csv_spectrum(tmp_path: Path, book: Book, path: Path | None) -> None:
-    if path is None:
-        pytest.skip(f"THE PUBLIC TEST DATA IS NOT THERE: set LUMOS_SUITES ({SUITES} has no csv-spectrum)")
-    data = path.read_bytes()
-    if path.stem.endswith("_crlf"):  # stored with LF, see the README of the suites
-        data = data.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
-    expected = json.loads(path.parent.with_name("json").joinpath(f"{path.stem}.json").read_text())
-    (tmp_path / path.name).write_bytes(data)
-    if path.stem == "location_coordinates":  # faulty at its source: quotes within unquoted fields
-        with pytest.raises(DataError, match=r"location_coordinates\.csv, line 2"):
-            read(book, tmp_path / path.name)
-        return
-
-    found = read(book, tmp_path / path.name).to_pylist()
-
-    if path.stem == "newlines_crlf":
-        expected = [
-            {key: value.replace("\r\n", "\n").replace("\n", "\r\n") for key, value in row.items()} for row in expected
-        ]
-    assert [{key: value or "" for key, value in row.items()} for row in found] == expected

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from lumos_dagster.accounting import Book
 from lumos_dagster.connectors.csv.blocks import CsvBlocks
 from lumos_dagster.connectors.csv.dialect import Dialect
+from lumos_dagster.connectors.csv.text import Text
 from lumos_dagster.errors import DataError
 from lumos_dagster_tests.connectors.csv.parts import read, rows_of
 
@@ -23,8 +24,8 @@ FAULTS = {
     "stray quote": (b'5" pipe,4', "a quote inside an unquoted field"),
     "two stray quotes": (b'a "b" c,4', "a quote inside an unquoted field"),
     "space before a quote": (b'3, "4"', "a quote inside an unquoted field"),
-    "NUL": (b"3\0,4", "a NUL byte at byte 9"),
-    "wrong bytes": (b"\xe9t\xe9,4", "the bytes e9 at byte 8 are not UTF-8"),
+    "NUL": (b"3\0,4", "a NUL byte"),
+    "wrong bytes": (b"\xe9t\xe9,4", "the bytes e9 are not utf-8"),
     "an end-of-file mark": (b"\x1a", "1 fields where 2 are expected"),
 }
 BAD = pytest.mark.parametrize(("line", "reason"), FAULTS.values(), ids=FAULTS)
@@ -50,7 +51,8 @@ def test_a_faulty_row_can_be_rejected_alone(tmp_path: Path, book: Book, line: by
     assert (count.made, count.rows_out, count.rejected) == (3, 2, 1)
     (reject,) = Path(book.run.storage, "rejects", book.run.run_id).glob("*.jsonl")
     kept = json.loads(reject.read_text())
-    assert (kept["number"], kept["row"]["line"]) == (2, 3)
+    assert (kept["number"], kept["row"]["file"], kept["row"]["line"]) == (2, str(path), 3)
+    assert 8 <= kept["row"]["byte"] < 8 + len(line)
     assert reason in kept["reason"]
 
 
@@ -75,7 +77,7 @@ def test_a_quote_that_is_never_closed_swallows_nothing(tmp_path: Path, book: Boo
     path = tmp_path / "a.csv"
     path.write_bytes(b'a,b\n1,2\n3,"four\n5,6\n7,8')
 
-    with pytest.raises(DataError, match=r"a\.csv, line 3: a quoted field is never closed"):
+    with pytest.raises(DataError, match=r"a\.csv, line 3, byte 10: a quoted field is never closed"):
         read(book, path, on_error=on_error)
 
 
@@ -92,11 +94,11 @@ def test_lines_are_counted_through_fields_of_many_lines_and_many_blocks(tmp_path
     [
         (b"", "is empty: there is no header"),
         (b"a,b,a\n1,2,3\n", "columns 1 and 3 are both 'a'"),
-        (b"a,,c\n1,2,3\n", "the name of column 2 is empty"),
-        (b"\n1,2\n", "the name of column 1 is empty"),
-        (b'a,"b"c\n1,2\n', "line 1: there is text behind a closing quote"),
-        (b"a,\xff\n1,2\n", "line 1: the bytes ff at byte 2"),
-        (b'a,"b\n1,2\n', "line 1: a quoted field is never closed"),
+        (b"a,,c\n1,2,3\n", "column 2 has no name"),
+        (b"\n1,2\n", "column 1 has no name"),
+        (b'a,"b"c\n1,2\n', "line 1, byte 5: there is text behind a closing quote"),
+        (b"a,\xff\n1,2\n", "line 1, byte 2: the bytes ff are not utf-8"),
+        (b'a,"b\n1,2\n', "line 1, byte 2: a quoted field is never closed"),
     ],
 )
 def test_a_header_that_names_no_columns(tmp_path: Path, book: Book, header: bytes, message: str) -> None:
@@ -110,10 +112,15 @@ def test_a_header_that_names_no_columns(tmp_path: Path, book: Book, header: byte
 @pytest.mark.parametrize(
     ("data", "encoding", "message"),
     [
-        (b"a\n1\n\xff\xff\n", "gb18030", "not gb18030: the bytes ff at byte 4"),
-        (b"a\n1\n\xe9\n", "ascii", "not ascii: the bytes e9 at byte 4"),
-        ("a\n1\n".encode("utf-16"), "utf-8", "byte order mark of UTF-16: set encoding: utf-16"),
-        ("a\n1\n".encode("utf-16")[:-1], "utf-16", "not utf-16"),
+        (b"a\n1\n\xff\xff\n", "gb18030", r"the bytes ff ff are not gb18030; if the whole file.*line 3, byte 4\)"),
+        (b"a\n1\n\xe9\n", "ascii", r"the bytes e9 are not ascii; .*line 3, byte 4\)"),
+        ("a\n1\n".encode("utf-16")[:-1], "utf-16", r"the bytes 0a are not utf-16.*line 2, byte 8\)"),
+        ("a\n1\n".encode("utf-16"), "utf-8", "byte order mark of UTF-16: set encoding: utf-16$"),
+        ("a\n1\n".encode("utf-32"), "utf-8", "byte order mark of UTF-32: set encoding: utf-32$"),
+        ("a\n1\n".encode("utf-16"), "latin-1", "byte order mark of UTF-16: set encoding: utf-16$"),
+        (b"\xfe\xff\0a\0\n", "utf-16-le", "byte order mark of UTF-16: set encoding: utf-16$"),
+        (b"\xef\xbb\xbfa\n1\n", "gb18030", "byte order mark of UTF-8: set encoding: utf-8$"),
+        (b"\0a\0\n\01\0\n", "utf-16", "does not begin with a byte order mark: set encoding: utf-16-le or utf-16-be"),
     ],
 )
 def test_wrong_bytes_for_the_encoding(tmp_path: Path, book: Book, data: bytes, encoding: str, message: str) -> None:
@@ -129,7 +136,7 @@ def test_values_that_do_not_fit_their_type(tmp_path: Path, book: Book) -> None:
     path.write_text("id,price\n1,9.50\nx,1.00\n3,0.005\n")
     types = {"id": "int", "price": "decimal(9,2)"}
 
-    with pytest.raises(DataError, match=r"row 2: field 'id': value 'x': is not int64 \(in .*a\.csv\)"):
+    with pytest.raises(DataError, match=r"row 2: field 'id': value 'x': is not int64 \(.*a\.csv, line 3, byte 16\)"):
         read(book, path, types=types)
 
     path.write_text("id,price\n1,9.50\n4\nx,1.00\n3,0.005\n")
@@ -183,21 +190,18 @@ def test_inference_never_changes_what_is_written(tmp_path: Path, book: Book) -> 
 
 
 def _read(data: bytes, delimiter: bytes, width: int, block_bytes: int = 1 << 20) -> tuple[Any, ...]:
-    blocks = CsvBlocks("file", io.BytesIO(data), Dialect(delimiter=delimiter), block_bytes=block_bytes)
+    blocks = CsvBlocks(Text("file", io.BytesIO(data), "utf-8"), Dialect(delimiter=delimiter), block_bytes=block_bytes)
     rows: list[tuple[Any, ...]] = []
     bad: list[tuple[int, int, str]] = []
     blank = 0
     try:
         for block in blocks.blocks(width, list(range(width))):
-            bad += [
-                (len(rows) + before, record.line, record.misfit(width).split(" at byte")[0])
-                for before, record in block.bad
-            ]
+            bad += [(len(rows) + before, record.line, record.misfit(width)) for before, record in block.bad]
             columns = [[value and value.replace("||", ",") for value in column.to_pylist()] for column in block.columns]
             rows += zip(*columns, strict=True)
             blank += block.blank
     except DataError as error:
-        return (str(error).split(":")[0],)
+        return (str(error).split(", byte")[0],)
     return rows, bad, blank
 
 

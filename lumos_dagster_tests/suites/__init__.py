@@ -1,0 +1,1 @@
+"""Data that others wrote, or would write, through whole routes."""
