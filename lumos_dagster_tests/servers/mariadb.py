@@ -75,15 +75,16 @@ def served(folder: Path, *settings: str, port: int | None = None) -> Iterator[Ma
     """A server over the data in a folder, which is made where it is missing."""
     assert shutil.which("mariadbd"), "mariadbd is missing; `make test` installs Debian's mariadb-server-core"
     data, port = folder / "data", port or free_port()
+    own = f"--tmpdir={folder}"  # a server that starts clears its tmpdir of what it takes for its own leavings
     user = ["--user=nobody"] if os.getuid() == 0 else []
     if user:
         shutil.chown(folder, "nobody")
     if not data.exists():
-        options = ["--auth-root-authentication-method=normal", "--skip-test-db", f"--datadir={data}"]
+        options = ["--auth-root-authentication-method=normal", "--skip-test-db", f"--datadir={data}", own]
         command = ["mariadb-install-db", "--no-defaults", *user, *options]
         made = subprocess.run(command, capture_output=True, text=True, check=False)
         assert made.returncode == 0, f"mariadb-install-db failed: {made.stdout}{made.stderr}"
-    places = [f"--datadir={data}", f"--socket={folder / 'socket'}", f"--pid-file={folder / 'pid'}"]
+    places = [f"--datadir={data}", f"--socket={folder / 'socket'}", f"--pid-file={folder / 'pid'}", own]
     ours = ["--bind-address=127.0.0.1", f"--port={port}", "--character-set-server=utf8mb4", *(settings or _FAST)]
     command = ["mariadbd", "--no-defaults", *user, *places, *ours]
     with (folder / "log").open("ab") as log, subprocess.Popen(command, stdout=log, stderr=log) as process:

@@ -1,5 +1,6 @@
 """PostgreSQL's COPY, both ways: batches to CSV and rows of CSV to batches, every value exactly."""
 
+import codecs
 import io
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -51,6 +52,8 @@ def _batches(copy: Any, schema: pa.Schema, rows: int) -> Iterator[pa.RecordBatch
         true_values=["t"], false_values=["f"],
     )  # fmt: skip
     for block in _blocks(copy, rows):
+        if block.startswith(codecs.BOM_UTF8):  # the reader takes one away, but here it is the first value's
+            block = codecs.BOM_UTF8 + block
         # One block, so that no value is too long for it.
         read = pacsv.ReadOptions(column_names=list(types), block_size=len(block) + 1, use_threads=False)
         try:
