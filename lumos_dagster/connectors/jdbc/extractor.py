@@ -1,6 +1,6 @@
 """The jdbc extractor: a table or a query, streamed in the exact types of its columns."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Self
@@ -10,6 +10,7 @@ from pydantic import AliasChoices, Field, model_validator
 
 from lumos_dagster.accounting import Task
 from lumos_dagster.connectors.jdbc.address import Address
+from lumos_dagster.connectors.jdbc.incremental import Incremental
 from lumos_dagster.connectors.jdbc.options import JdbcOptions, location_of, split_name
 from lumos_dagster.connectors.jdbc.parallel import Parallel, stoppable
 from lumos_dagster.connectors.jdbc.partitions import Partitions
@@ -18,8 +19,9 @@ from lumos_dagster.connectors.jdbc.selection import Selection
 from lumos_dagster.connectors.jdbc.session import connect, translated, waiting
 from lumos_dagster.connectors.jdbc.tables import Table
 from lumos_dagster.errors import ConfigError, Problem, TerminalError
-from lumos_dagster.interface import Extractor
+from lumos_dagster.interface import Extractor, Increments
 from lumos_dagster.problems import near
+from lumos_dagster.values import Raw, has_placeholder
 
 _MOST_PARTITIONS = 64
 
@@ -48,6 +50,18 @@ class JdbcExtractor(JdbcOptions, Extractor):
     """Where the first range ends and the others begin is reckoned from here; default: the least value. No filter."""
     upper_bound: Any = None
     """As `lower_bound`; default: the greatest value."""
+    incremental: Incremental | None = None
+    """Read only what is new since the last load: `{cursor_column, initial_value, lag}`. Set it to null for one launch
+    to read everything."""
+
+    @classmethod
+    def increments(cls, options: Mapping[str, Raw]) -> Increments:
+        """As `incremental` says; a lag that only the launch knows is taken for one."""
+        written = options.get("incremental")
+        if not isinstance(written, Mapping):
+            return ""
+        lag = written.get("lag", 0)
+        return "again" if has_placeholder(lag) or Incremental(cursor_column="", lag=lag).overlaps else "new"
 
     @model_validator(mode="after")
     def _one_of_both(self) -> Self:
@@ -80,7 +94,11 @@ class JdbcExtractor(JdbcOptions, Extractor):
                 database.begin(raw, waiting(task), writes=False)
             else:
                 database.begin_together(connections, waiting(task))
-            parts = self._parts(self._selection(raw, address), address, raw, task)
+            selection = self._selection(raw, address)
+            if (incremental := self.incremental) is not None:
+                window = task.window(lambda last: incremental.window(last, selection, database, raw))
+                selection = incremental.within(window, selection, database, raw)
+            parts = self._parts(selection, address, raw, task)
             if len(parts) > 1:
                 parallel = Parallel(address, task, own.cancellation, self.batch_size)
                 yield stack.enter_context(parallel.read(parts, connections))
@@ -112,7 +130,8 @@ class JdbcExtractor(JdbcOptions, Extractor):
         if not known:
             raise table.missing(raw)
         wanted = [("columns", name) for name in self.columns or ()]
-        wanted += [("partition_column", name) for name in (self.partition_column,) if name is not None]
+        wanted += [("partition_column", self.partition_column)] if self.partition_column is not None else []
+        wanted += [("incremental.cursor_column", self.incremental.cursor_column)] if self.incremental else []
         if unknown := [(option, name) for option, name in wanted if name not in known]:
             raise ConfigError(
                 Problem(f"{option}: table {table.quoted} has no {name!r}", allowed=tuple(known), hint=near(name, known))
