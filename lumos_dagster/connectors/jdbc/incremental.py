@@ -56,6 +56,9 @@ class Incremental(StrictModel):
             )
         newer = self._after(last, selection, database, raw, lagging=False)
         newest = one_batch(database, raw, newer.only(f"max({column}) AS newest"))["newest"].combine_chunks()
+        kind = self._kind(selection, database, raw)
+        if not pa.types.is_string(kind):  # what the database computes may have lost its digits or its zone
+            newest = convert(newest, kind).values
         text = as_text(newest)[0].as_py()
         return Window(last, last if text is None else Watermark(text, str(newest.type)))
 
@@ -82,9 +85,11 @@ class Incremental(StrictModel):
         return selection.where(f"{column} > :lumos_after", {"lumos_after": after})
 
     def _kind(self, selection: Selection, database: Database, raw: Any) -> pa.DataType:
-        """The type of what the database calls the greatest value."""
-        newest = selection.only(f"max({database.quote(self.cursor_column)}) AS newest").where("1 = 0")
-        kind: pa.DataType = one_batch(database, raw, newest).schema.field(0).type
+        """The type of the column; text where the values, compared as they are kept, bring types of their own."""
+        if database.dates_are_text:
+            return pa.string()
+        column = selection.only(database.quote(self.cursor_column)).where("1 = 0")
+        kind: pa.DataType = one_batch(database, raw, column).schema.field(0).type
         return kind
 
     def _typed(self, mark: Watermark, kind: pa.DataType) -> Any:
@@ -133,13 +138,13 @@ class Incremental(StrictModel):
         return value - int(lag) if lag == int(lag) else value - lag
 
     def _earlier_text(self, value: str) -> str:
-        """A moment that is kept as text; with a space between date and time it comes first in the order of texts."""
+        """A moment that is kept as text, with the same letter or space between date and time."""
         for kind in (pa.timestamp("us"), pa.timestamp("us", "UTC"), pa.date32()):
             converted = convert(pa.array([value]), kind)
             if not converted.bad.true_count:
                 earlier = self._earlier(converted.values[0].as_py())
                 text: str = as_text(pa.array([earlier], kind))[0].as_py()
-                return text.replace("T", " ")
+                return text.replace("T", value[10:11] or " ")
         raise self._no_length(value)
 
     def _no_length(self, value: object) -> ConfigError:
