@@ -12,9 +12,10 @@ from typing import Any, Literal
 import pyarrow as pa
 
 from lumos_dagster.cancellation import Cancellation
-from lumos_dagster.errors import DataError
+from lumos_dagster.errors import ConfigError, DataError
 from lumos_dagster.files import join, open_atomic
 from lumos_dagster.values import RunContext
+from lumos_dagster.watermarks import FindWindow, Window
 
 OnError = Literal["fail", "null", "reject", "skip"]
 """What becomes of a bad row: the op fails, the value becomes null, the row is kept aside, or dropped and counted."""
@@ -76,11 +77,18 @@ def nobody(batch: pa.RecordBatch) -> None:
     """What `Task.accept` is where nobody takes the rows on, so that a loader need not keep them for it."""
 
 
+def no_window(find: FindWindow) -> Window:
+    """What `Task.window` is where no loader keeps a watermark."""
+    raise ConfigError("an incremental read needs a job in which a loader keeps its watermark")
+
+
 class Task:
     """What a component is given when it runs: the run, its counts, and what to do with bad rows.
 
     One stage of one attempt. `accept` is called by a loader with the rows that it loaded, in the
-    input's own columns, since those are what travels on to the loader's children.
+    input's own columns, since those are what travels on to the loader's children. `window` gives an
+    incremental extractor the rows that are this load's; `windows` are those of the extractors above a
+    loader, whose watermarks it commits with the rows.
     """
 
     def __init__(self, op: str, book: "Book", on_error: OnError = "fail", max_rejects: str = MAX_REJECTS) -> None:
@@ -91,6 +99,8 @@ class Task:
         self.count = Count()
         self.on_error: OnError = on_error
         self.accept: Callable[[pa.RecordBatch], None] = nobody
+        self.window: Callable[[FindWindow], Window] = no_window
+        self.windows: Mapping[str, Window] = {}
         self._max_rejects = max_rejects
         self._rejects: list[Any] = []
         self._reject_url = join(book.run.storage, "rejects", book.run.run_id, f"{op}.{book.attempt}.jsonl")

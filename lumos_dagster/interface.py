@@ -8,31 +8,23 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
-from typing import Annotated, Any, ClassVar, Generic, Self, TypeVar
+from functools import partial
+from typing import Annotated, ClassVar, Generic, Literal, TypeVar
 
 import pyarrow as pa
-from pydantic import (
-    AliasChoices,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    ModelWrapValidatorHandler,
-    SecretStr,
-    ValidationError,
-    WithJsonSchema,
-    model_validator,
-)
-from pydantic.fields import FieldInfo
+from pydantic import BeforeValidator, SecretStr, ValidationError, WithJsonSchema
 
 from lumos_dagster.accounting import MAX_REJECTS, BadRow, Book, OnError, Task
 from lumos_dagster.errors import ConfigError, DataError
-from lumos_dagster.problems import problems_of, with_known_keys
+from lumos_dagster.problems import problems_of
 from lumos_dagster.relation import Relation, Source, Step
+from lumos_dagster.strict import StrictModel, is_secret
 from lumos_dagster.values import Raw, RunContext, resolve
+from lumos_dagster.watermarks import FindWindow, Watermark, Window, fixed_window
 
 __all__ = [
     "BadRow", "Component", "ConnectionString", "Extractor", "LoadResult", "Loader", "OnError",
-    "Relation", "SecretStr", "StrictModel", "Task", "Texts", "Transformer",
+    "Relation", "SecretStr", "StrictModel", "Task", "Texts", "Transformer", "is_secret",
 ]  # fmt: skip
 
 ConnectionString = Annotated[SecretStr, WithJsonSchema({"type": "string", "format": "lumos-connection"})]
@@ -50,44 +42,6 @@ BATCH_ROWS = 65_536
 """Rows to a batch where nothing else decides it."""
 
 
-class StrictModel(BaseModel):
-    """Keys of a job file, each with its docstring; an unknown one is an error that names the known. Immutable."""
-
-    model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        use_attribute_docstrings=True,
-        populate_by_name=True,
-        coerce_numbers_to_str=True,
-        hide_input_in_errors=True,
-    )
-
-    @classmethod
-    def option_names(cls) -> dict[str, tuple[str, ...]]:
-        """Each option as it is written in YAML, with its other accepted spellings."""
-        names: dict[str, tuple[str, ...]] = {}
-        for name, field in cls.model_fields.items():
-            spellings = _spellings(name, field)
-            names[spellings[0]] = spellings[1:]
-        return names
-
-    @classmethod
-    def fields_by_option(cls) -> dict[str, FieldInfo]:
-        """Each option's field, under the option's first spelling."""
-        return dict(zip(cls.option_names(), cls.model_fields.values(), strict=True))
-
-    @model_validator(mode="wrap")
-    @classmethod
-    def _say_what_is_known(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
-        if isinstance(data, Mapping) and data.get("on_error", "") is None:
-            data = {**data, "on_error": "null"}  # YAML reads the word null as nothing; here the word is meant
-        try:
-            return handler(data)
-        except ValidationError as error:
-            secret = [name for name, field in cls.model_fields.items() if is_secret(field)]
-            raise with_known_keys(error, cls.option_names(), secret) from None
-
-
 class Component(StrictModel, ABC):
     """The options of one component. The model is the component: parsing the options constructs it."""
 
@@ -101,24 +55,19 @@ class Component(StrictModel, ABC):
         return ""
 
 
-def is_secret(field: FieldInfo) -> bool:
-    """Whether the option may hold a secret, so that its value is never shown."""
-    return "SecretStr" in str(field.annotation)
-
-
-def _spellings(name: str, field: FieldInfo) -> tuple[str, ...]:
-    match field.validation_alias:
-        case AliasChoices(choices=choices):
-            return tuple(str(choice) for choice in choices)
-        case str(alias):
-            return (alias,)
-    return (name,)
+Increments = Literal["", "new", "again"]
+"""What an incremental extractor reads."""
 
 
 class Extractor(Component):
     """Gives rows."""
 
     kind: ClassVar[str] = "extractor"
+
+    @classmethod
+    def increments(cls, options: Mapping[str, Raw]) -> Increments:
+        """Whether a load reads only what is `new` since the last one, or some of its rows `again` too; "" for all."""
+        return ""
 
     @abstractmethod
     def read(self, task: Task) -> AbstractContextManager[pa.RecordBatchReader]:
@@ -168,6 +117,15 @@ class Loader(Component):
 
     kind: ClassVar[str] = "loader"
 
+    @classmethod
+    def why_no_watermark(cls, options: Mapping[str, Raw], increments: Increments) -> str:
+        """Why rows of an extractor that reads increments cannot be loaded like this; "" where they can."""
+        return "it keeps no watermarks"
+
+    def watermark(self, op: str, task: Task) -> Watermark | None:
+        """What the last committed load kept for the extractor `op`, of `task.windows`; None before the first."""
+        raise NotImplementedError
+
     @property
     def atomic(self) -> bool:
         """Whether a failed write leaves nothing behind, so that a retry may read its input anew."""
@@ -183,6 +141,7 @@ class Loader(Component):
 
         The load is known by `task.run.load_id`, the job, the op and the target. Rows that were loaded are
         given to `task.accept`, bad ones to `task.bad_rows`; `task.cancellation.check()` comes before a commit.
+        With the last commit go the watermarks of `task.windows`.
         """
 
     def location(self) -> str:
@@ -203,6 +162,8 @@ class Deferred(Generic[C]):
     run: RunContext
     on_error: OnError = "fail"
     max_rejects: str = MAX_REJECTS
+    keeper: "Deferred[Loader] | None" = None
+    """The loader that keeps the watermark of an incremental extractor."""
 
     def build(self) -> C:
         """The component with every `${..}` resolved. Raises ConfigError; its text never shows a resolved value."""
@@ -227,8 +188,11 @@ class Extraction(Source):
     @contextmanager
     def open(self, book: Book) -> Iterator[pa.RecordBatchReader]:
         """Build the extractor and read."""
-        with self.extractor.task(book) as task, self.extractor.build().read(task) as rows:
-            yield pa.RecordBatchReader.from_batches(rows.schema, self._counted(rows, task))
+        with self.extractor.task(book) as task:
+            if self.extractor.keeper is not None:
+                task.window = partial(_window, task, self.extractor.keeper)
+            with self.extractor.build().read(task) as rows:
+                yield pa.RecordBatchReader.from_batches(rows.schema, self._counted(rows, task))
 
     def _counted(self, rows: pa.RecordBatchReader, task: Task) -> Iterator[pa.RecordBatch]:
         """Each row that was read left as it is or became a reject: an extractor need not count what it gives."""
@@ -237,6 +201,11 @@ class Extraction(Source):
             count.made = count.rows_out + count.rejected + count.skipped
             yield batch
         count.made = count.rows_out + count.rejected + count.skipped
+
+
+def _window(task: Task, keeper: Deferred[Loader], find: FindWindow) -> Window:
+    """This load's window of an extractor, found from what its loader kept of the load before."""
+    return fixed_window(task.run, task.op, lambda: find(keeper.build().watermark(task.op, task)))
 
 
 @dataclass(frozen=True)

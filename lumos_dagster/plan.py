@@ -8,7 +8,7 @@ from typing import Literal
 
 from lumos_dagster.config.model import Entry, Execution, FailurePolicy, JobFile, Pipeline, Retry
 from lumos_dagster.errors import ConfigError, Problem
-from lumos_dagster.interface import Extractor, Loader
+from lumos_dagster.interface import Extractor, Increments, Loader
 from lumos_dagster.values import has_placeholder
 
 Path = tuple[str, ...]
@@ -19,6 +19,7 @@ Path = tuple[str, ...]
 class Node:
     """One op. `parents` give it rows, in the order written; `after` only come before it; `children` take its rows.
 
+    `keeper` is the loader that keeps the watermark of an incremental extractor, and `keeps` are all those of a loader.
     `kept` says why its rows are kept in the spool, "" where the description of them is handed on.
     `retry` and `timeout` (seconds) hold for one attempt of all that runs in this op: where rows
     stream through several ops they are the strictest of the chain.
@@ -30,6 +31,8 @@ class Node:
     after: tuple[Path, ...] = ()
     children: tuple[Path, ...] = ()
     kept: str = ""
+    keeper: Path | None = None
+    keeps: tuple[Path, ...] = ()
     failure_policy: FailurePolicy = "fail"
     retry: Retry = field(default_factory=Retry)
     timeout: float | None = None
@@ -95,6 +98,7 @@ def make_plan(job: JobFile, mode: Execution | None = None) -> Plan:
         for path, node in ordered.items()
     }
     kept = {path: replace(node, kept=_why_kept(node, mode)) for path, node in with_children.items()}
+    kept = _with_watermarks(job, kept)
     return Plan(job, mode, {path: _strictest(node, kept) for path, node in kept.items()})
 
 
@@ -207,6 +211,47 @@ def _why_kept(node: Node, mode: Execution) -> str:
     if len(node.children) > 1:
         return "more than one op reads them"
     return ""
+
+
+def _with_watermarks(job: JobFile, nodes: Mapping[Path, Node]) -> dict[Path, Node]:
+    """Each incremental extractor with the loader that keeps its watermark. ConfigError where not one loader can."""
+    found = dict(nodes)
+    problems: list[Problem] = []
+    for path, node in nodes.items():
+        component = node.entry.component
+        increments = component.increments(node.entry.options) if issubclass(component, Extractor) else ""
+        if not increments or not node.children:
+            continue
+        loaders = [below for below in _below(node, nodes) if nodes[below].entry.kind == "loader"]
+        if why := _why_no_keeper([nodes[loader] for loader in loaders], increments):
+            problems.append(Problem(f"incremental: {why}", path=f"jobs.{node.name}.options.incremental"))
+            continue
+        found[path] = replace(node, keeper=loaders[0])
+        found[loaders[0]] = replace(found[loaders[0]], keeps=(*found[loaders[0]].keeps, path))
+    if problems:
+        raise ConfigError(job.placed(problem) for problem in problems)
+    return found
+
+
+def _why_no_keeper(loaders: list[Node], increments: Increments) -> str:
+    if len(loaders) != 1:
+        names = ", ".join(loader.name for loader in loaders) or "none"
+        return (
+            "exactly one loader must take the rows, since it keeps how far they were read; there "
+            f"{'are' if loaders else 'is'} {names}. Give each loader an extractor of its own"
+        )
+    (loader,) = loaders
+    component = loader.entry.component
+    why = component.why_no_watermark(loader.entry.options, increments) if issubclass(component, Loader) else ""
+    return why and f"the loader {loader.name} cannot take these rows: {why}"
+
+
+def _below(node: Node, nodes: Mapping[Path, Node]) -> dict[Path, None]:
+    """Every op that lives on the rows of this one, each once."""
+    found: dict[Path, None] = {}
+    for child in node.children:
+        found |= {child: None} | _below(nodes[child], nodes)
+    return found
 
 
 def _strictest(node: Node, nodes: Mapping[Path, Node]) -> Node:

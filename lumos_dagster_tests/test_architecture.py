@@ -32,6 +32,7 @@ HOMES = {
 EARLY = ("sqlalchemy", "sqlite3")
 """What the catalogue may import: what knows how databases quote, and what is a part of Python."""
 MAY_CATCH_ALL: Mapping[str, str] = {
+    "connectors/jdbc/parallel.py": "it carries every error over to the thread that takes the rows",
     "orchestration/failures.py": "it says of every error what becomes of the run",
     "orchestration/attempt.py": "it carries every error over to the thread that waits",
 }

@@ -22,6 +22,9 @@ def metadata_of(node: Node, book: Book) -> dict[str, Any]:
     counts = {stage: task.count for stage, task in book.tasks.items()}
     found: dict[str, Any] = dict(_numbers(counts.get(node.name, Count())))
     found[STAGES] = dg.MetadataValue.json({stage: _nonzero(count) for stage, count in counts.items()})
+    for task in book.tasks.values():
+        marks = {op: window.until for op, window in task.windows.items()}
+        found |= {f"watermark of {op}": mark.value for op, mark in marks.items() if mark is not None}
     if node.kept:
         found["kept"] = node.kept
     if len(counts) > 1:

@@ -9,7 +9,7 @@ import dagster as dg
 from lumos_dagster.files import filesystem, join, remove_tree
 
 AFTER_FAILURE_HOURS = 7 * 24.0
-_FOLDERS = ("spool", "outputs", "memory/run", "rejects")
+_FOLDERS = ("spool", "outputs", "memory/run", "rejects", "watermarks")
 _ENDED = (dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED)
 
 

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from lumos_dagster.accounting import MAX_REJECTS, Book, Count
-from lumos_dagster.errors import ConfigError, Problem
+from lumos_dagster.errors import ConfigError, DataError, Problem
 from lumos_dagster.files import join
 from lumos_dagster.interface import Deferred, Extraction, Loader, Transformation, counted_in
 from lumos_dagster.plan import Node, Path, Plan
 from lumos_dagster.relation import Relation, Source, Union
 from lumos_dagster.spool import spool, spool_once, spool_writer
 from lumos_dagster.values import RunContext
+from lumos_dagster.watermarks import Window, known_window
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,7 @@ def _deferred(node: Node, launch: Launch) -> Deferred:  # type: ignore[type-arg]
         run=launch.run,
         on_error=entry.on_error or job.on_error,
         max_rejects=entry.max_rejects or job.max_rejects or MAX_REJECTS,
+        keeper=_deferred(launch.plan.nodes[node.keeper], launch) if node.keeper else None,
     )
 
 
@@ -86,6 +88,7 @@ def _load(node: Node, deferred: Deferred[Loader], rows: Relation, book: Book) ->
     with ExitStack() as stack:
         reader = stack.enter_context(rows.open(book))
         task = stack.enter_context(deferred.task(book))
+        task.windows = _windows(node, deferred.run)
         if node.children:
             accepted = stack.enter_context(spool_writer(_spool_url(node, deferred.run), reader.schema))
             task.accept = accepted.write
@@ -96,6 +99,14 @@ def _load(node: Node, deferred: Deferred[Loader], rows: Relation, book: Book) ->
         count.rows_out = result.inserted + result.updated + result.unchanged
     book.check()
     return accepted.relation if accepted else None
+
+
+def _windows(node: Node, run: RunContext) -> dict[str, Window]:
+    """What the extractors above have fixed in this load; the rows are open, so each of them has."""
+    found = {name: known_window(run, name) for name in map(".".join, node.keeps)}
+    if lost := [name for name, window in found.items() if window is None]:
+        raise DataError(f"how far {', '.join(lost)} was to be read is no longer in {run.storage}; start a new run")
+    return {name: window for name, window in found.items() if window is not None}
 
 
 def _measured(rows: pa.RecordBatchReader, count: Count) -> pa.RecordBatchReader:

@@ -62,6 +62,10 @@ class Database(ABC):
     """Whether making, swapping or altering a table commits the transaction around it."""
     sends_rows: ClassVar[bool] = False
     """Whether rows go by INSERT, so many to a round trip as `batch_size` says, and not by a bulk path."""
+    dates_are_text: ClassVar[bool] = False
+    """Whether dates and times are kept, and compared, as text."""
+    shares_snapshots: ClassVar[bool] = False
+    """Whether several connections can read one state of the data, as `begin_together` lets them."""
     max_name_bytes: ClassVar[int] = 0
     """How much of a name is kept, where not all of it is."""
     parameters: ClassVar[Mapping[str, str]] = {}
@@ -86,6 +90,11 @@ class Database(ABC):
     @abstractmethod
     def begin(self, raw: Any, waiting: Iterator[None], writes: bool) -> None:
         """Open the transaction; `waiting` is advanced while somebody else holds the database, and ends the wait."""
+
+    def begin_together(self, raws: Sequence[Any], waiting: Iterator[None]) -> None:
+        """Open a transaction for reading on each connection, all in one state of the data if `shares_snapshots`."""
+        for raw in raws:
+            self.begin(raw, waiting, writes=False)
 
     @abstractmethod
     def commit(self, raw: Any, waiting: Iterator[None]) -> None:

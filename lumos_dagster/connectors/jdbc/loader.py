@@ -1,5 +1,6 @@
 """The jdbc loader: rows into a table in one transaction, or one a batch, with the ledger's entry in each."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,11 @@ from lumos_dagster.connectors.jdbc.preparing import Preparing
 from lumos_dagster.connectors.jdbc.session import connect, waiting
 from lumos_dagster.connectors.jdbc.staging import KEYED
 from lumos_dagster.connectors.jdbc.tables import Matched, Table
+from lumos_dagster.connectors.jdbc.watermarks import Watermarks
 from lumos_dagster.errors import TerminalError
-from lumos_dagster.interface import Loader, LoadResult
+from lumos_dagster.interface import Increments, Loader, LoadResult
+from lumos_dagster.values import Raw, has_placeholder
+from lumos_dagster.watermarks import Watermark
 
 
 class JdbcLoader(LoadOptions, Loader):
@@ -26,6 +30,30 @@ class JdbcLoader(LoadOptions, Loader):
     def atomic(self) -> bool:
         """Not where each batch is committed by itself."""
         return self.commit == "load"
+
+    @classmethod
+    def why_no_watermark(cls, options: Mapping[str, Raw], increments: Increments) -> str:
+        """What is not kept in one transaction with the rows, or would lose or double some of them."""
+        mode, commit = str(options.get("load_mode", "insert")), options.get("commit", "load")
+        if has_placeholder([mode, commit]):
+            return "load_mode and commit must be written out, not given by a placeholder"
+        if mode in ("replace", "truncate"):
+            return f"load_mode: {mode} would lose the rows of earlier loads; use upsert or insert"
+        if mode in ("insert", "append") and (increments == "again" or commit == "batch"):
+            why = (
+                "lag reads rows again" if increments == "again" else "commit: batch leaves rows of a failed load there"
+            )
+            return f"{why}, and load_mode: {mode} would double them; use load_mode: upsert"
+        return ""
+
+    def watermark(self, op: str, task: Task) -> Watermark | None:
+        """From the table of watermarks beside the target."""
+        address = self.address()
+        if address.database.in_a_file and not Path(address.name).is_file():
+            return None
+        with connect(address, task) as raw:
+            address.database.begin(raw, waiting(task), writes=False)
+            return Watermarks(Table(address.database, *split_name(self.table_name)), task).find(raw, op)
 
     def target(self) -> tuple[str, ...]:
         """The database and the table."""
@@ -45,7 +73,7 @@ class JdbcLoader(LoadOptions, Loader):
         table.check_names()
         ledger = Ledger(table, task)
         with connect(address, task) as raw:
-            self._begin(raw, ledger, address, task)
+            self._begin(raw, [ledger, *([Watermarks(table, task)] if task.windows else [])], address, task)
             done, doubt = self._load(raw, rows, table, ledger, task)
         if doubt:
             self._ask_the_ledger(address, ledger, task, doubt)
@@ -75,6 +103,7 @@ class JdbcLoader(LoadOptions, Loader):
         for done in loading.commits(rows, before):
             if done.upto is None:
                 preparing.finish(prepared.into)
+                Watermarks(table, task).keep(raw)
             ledger.record(raw, done, self.model_dump_json(exclude={"connection_string", "password"}))
             task.cancellation.check()
             try:
@@ -86,12 +115,15 @@ class JdbcLoader(LoadOptions, Loader):
         preparing.swap_committed()
         return done, None
 
-    def _begin(self, raw: Any, ledger: Ledger, address: Address, task: Task) -> None:
-        """See that the ledger's table is there, and open the transaction of the load."""
+    def _begin(self, raw: Any, tables: Sequence[Ledger | Watermarks], address: Address, task: Task) -> None:
+        """See that our own tables are there, and open the transaction of the load."""
+        address.database.begin(raw, waiting(task), writes=True)
+        for table in tables:
+            if not table.is_there(raw):
+                self._make(raw, table, address, task)
+
+    def _make(self, raw: Any, ledger: Ledger | Watermarks, address: Address, task: Task) -> None:
         database = address.database
-        database.begin(raw, waiting(task), writes=True)
-        if ledger.is_there(raw):
-            return
         try:
             ledger.make(raw)
             database.commit(raw, waiting(task))

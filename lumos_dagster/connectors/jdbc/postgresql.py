@@ -75,6 +75,7 @@ class PostgreSQL(Database):
     port = 5432
     default_schema = "public"
     max_name_bytes = 63
+    shares_snapshots = True
     forms = Forms(overriding="OVERRIDING SYSTEM VALUE")
     parameters: ClassVar[Mapping[str, str]] = {
         **{name: name for name in ("sslmode", "sslrootcert", "sslcert", "sslkey", "connect_timeout", "options",
@@ -121,6 +122,16 @@ class PostgreSQL(Database):
     def begin(self, raw: Any, waiting: Iterator[None], writes: bool) -> None:
         """The driver opens the transaction with the first statement."""
         raw.execute(_OURS)
+
+    def begin_together(self, raws: Sequence[Any], waiting: Iterator[None]) -> None:
+        """The first transaction lends the others what it sees."""
+        for raw in raws:
+            self.begin(raw, waiting, writes=False)
+            raw.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        if len(raws) > 1:
+            (snapshot,) = raws[0].execute("SELECT pg_export_snapshot()").fetchone()
+            for raw in raws[1:]:
+                raw.execute(f"SET TRANSACTION SNAPSHOT '{snapshot}'")
 
     def commit(self, raw: Any, waiting: Iterator[None]) -> None:
         raw.commit()

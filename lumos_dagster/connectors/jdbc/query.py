@@ -1,7 +1,8 @@
 """The user's query as text: where its parameters stand, and where it ends."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 from lumos_dagster.errors import ConfigError, Problem
 from lumos_dagster.problems import near
@@ -12,10 +13,60 @@ _TOKEN = re.compile(
     | (?P<tag>\$(?:[A-Za-z_]\w*)?\$).*?(?P=tag)                     # $$ texts $$
     | (?P<comment> --[^\n]* | /\*.*?\*/ )
     | (?<![\w:]):(?P<name>[A-Za-z_]\w*)                             # but no cast, and no 12:30
+    | (?P<mark>\?\??)
     | (?P<end>;)
     """,
     re.VERBOSE | re.DOTALL,
 )
+
+_IN = re.compile(r"\bin\s*\(\s*$", re.IGNORECASE)
+_CLOSED = re.compile(r"\s*\)")
+
+
+def named(query: str, parameters: Mapping[str, Any] | Sequence[Any]) -> tuple[str, dict[str, Any]]:
+    """The query and its values, each by a name: those of its `?` in order, and each item of a list in `IN (..)`.
+
+    ConfigError where there are not as many values as `?`, or where a list for IN is empty.
+    """
+    if not isinstance(parameters, Mapping):
+        query, parameters = _numbered(query, parameters)
+    values = dict(parameters)
+    items: dict[str, Any] = {}
+    spread: set[str] = set()
+    whole: set[str] = set()
+
+    def spelled(match: re.Match[str]) -> str:
+        name = match["name"]
+        if not isinstance(values.get(name), list | tuple):
+            return match[0]
+        if not (_IN.search(query, 0, match.start()) and _CLOSED.match(query, match.end())):
+            whole.add(name)
+            return match[0]
+        if not values[name]:
+            raise ConfigError(Problem(f"parameters: {name!r} is an empty list, which IN cannot take"))
+        spread.add(name)
+        found = {f"lumos_{name}_{number}": value for number, value in enumerate(values[name], 1)}
+        items.update(found)
+        return ", ".join(f":{item}" for item in found)
+
+    query = _TOKEN.sub(spelled, query)
+    return query, {name: value for name, value in values.items() if name not in spread - whole} | items
+
+
+def _numbered(query: str, values: Sequence[Any]) -> tuple[str, dict[str, Any]]:
+    """The query with a name in place of each `?`; `??` is one that stands for no value, as in JDBC."""
+    names: list[str] = []
+
+    def spelled(match: re.Match[str]) -> str:
+        if match["mark"] != "?":
+            return "?" if match["mark"] else match[0]
+        names.append(f"lumos_value_{len(names) + 1}")
+        return f":{names[-1]}"
+
+    query = _TOKEN.sub(spelled, query)
+    if len(names) != len(values):
+        raise ConfigError(Problem(f"parameters: the query has {len(names)} ?, but parameters has {len(values)} values"))
+    return query, dict(zip(names, values, strict=True))
 
 
 def trimmed(query: str) -> str:

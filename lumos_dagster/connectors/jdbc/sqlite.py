@@ -3,6 +3,8 @@
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import date, time
+from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
@@ -45,6 +47,8 @@ class SQLite(Database):
     schemes = ("sqlite",)
     driver = "sqlite+pysqlite"
     in_a_file = True
+    dates_are_text = True
+    shares_snapshots = True
     forms = Forms(mark="?")
     swaps = False  # its readers wait for the commit anyway, and a rename would break the views over the table
 
@@ -76,6 +80,24 @@ class SQLite(Database):
         else:
             raw.execute("BEGIN")
             self._patiently(raw, "SELECT 1 FROM sqlite_master", waiting)
+
+    def begin_together(self, raws: Sequence[Any], waiting: Iterator[None]) -> None:
+        """All begin between two looks at the file's version; where somebody has committed meanwhile, once more."""
+        first, *others = raws
+        for _ in waiting:
+            try:
+                before = _version(first)
+                for raw in (*others, first):
+                    raw.execute("BEGIN")
+                    raw.execute("SELECT 1 FROM sqlite_master")
+                if _version(first) == before:
+                    return
+            except self.driver_errors() as error:
+                if not _is_busy(error):
+                    raise
+            for raw in raws:
+                raw.rollback()
+        raise TransientError("the database file is locked, or changed all the time, by somebody else")
 
     def commit(self, raw: Any, waiting: Iterator[None]) -> None:
         """Readers who began before must have ended."""
@@ -153,7 +175,7 @@ class SQLite(Database):
     def read(self, raw: Any, query: str, parameters: Mapping[str, Any], rows: int) -> Iterator[pa.RecordBatchReader]:
         query = trimmed(query)
         declared = _declared(raw, with_values(query, parameters, lambda _: "NULL"))
-        cursor = raw.execute(query, dict(parameters))
+        cursor = raw.execute(query, {name: _bound(value) for name, value in parameters.items()})
         names = [item[0] for item in cursor.description or ()]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise DataError(f"the query gives the column {', '.join(twice)} more than once; name each by AS")
@@ -186,6 +208,11 @@ def _is_busy(error: Exception) -> bool:
     return getattr(error, "sqlite_errorcode", 0) & 0xFF in _BUSY
 
 
+def _version(raw: Any) -> int:
+    """A number that changes when another connection has committed, as far as a transaction sees it."""
+    return int(raw.execute("PRAGMA data_version").fetchone()[0])
+
+
 def _column(name: str, declared: str, nullable: bool, has_default: bool) -> Column:
     kind = _arrow_type(declared)
     if kind is not None and pa.types.is_decimal(kind):  # a NUMERIC column holds a float: only what that holds exactly
@@ -212,6 +239,13 @@ def _bindable(column: "pa.Array[Any]") -> "pa.Array[Any]":
         return column.cast(pa.int8())
     is_plain = (pa.types.is_integer, pa.types.is_floating, pa.types.is_binary, pa.types.is_string)
     return column if any(is_one(kind) for is_one in is_plain) else as_text(column)
+
+
+def _bound(value: object) -> object:
+    """A parameter as SQLite stores such a value: a date as text, an exact number as the float that it keeps."""
+    if isinstance(value, Decimal):
+        return float(value)
+    return as_text(pa.array([value]))[0].as_py() if isinstance(value, date | time) else value
 
 
 def _declared(raw: Any, query: str) -> dict[str, pa.DataType]:

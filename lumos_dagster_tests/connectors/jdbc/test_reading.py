@@ -1,5 +1,6 @@
 """Reading a table or a query: parameters, columns, exact types, batch edges, and bounded memory."""
 
+import re
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -46,10 +47,17 @@ def test_a_table_and_parts_of_it(filled: Place) -> None:
         ("name <> ':id' and id = :id -- not :this one", {"id": 6}, [6]),
         ("cast(:nothing as integer) is null and id = 1", {"nothing": None}, [1]),
         ("name like '%7' /* 100% */", {}, [7]),
+        ("id = ? and name <> '?' -- ?", [3], [3]),
+        ("id in (?, ?) /* ?? */", [3, 5], [3, 5]),
+        ("name <> '??' and id = ?", [4], [4]),
+        ("id in ( :ids ) and id < :most", {"ids": [2, 4, 9], "most": 9}, [2, 4]),
+        ("name not in (:names) and id > 7", {"names": ["name 8", "' or 1 = 1"]}, [9]),
+        ("born = :born", {"born": date(2000, 1, 5)}, [5]),
+        ("paid = :paid", {"paid": Decimal("0.75")}, [3]),
     ],
 )
 def test_parameters_are_values_and_nothing_else(
-    filled: Place, condition: str, parameters: dict[str, Any], ids: list[int]
+    filled: Place, condition: str, parameters: dict[str, Any] | list[Any], ids: list[int]
 ) -> None:
     found = filled.read(query=f"select id, born from t where {condition}", parameters=parameters)
 
@@ -64,6 +72,30 @@ def test_parameters_must_agree_with_the_query(filled: Place) -> None:
         "parameters: the query has :idd, but parameters has no 'idd'. Did you mean 'id'?",
         "parameters: 'id' is not in the query. Did you mean 'idd'?",
     ]
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ([1], "the query has 2 ?, but parameters has 1 values"),
+        ([1, 2, 3], "the query has 2 ?, but parameters has 3 values"),
+    ],
+)
+def test_there_are_as_many_values_as_places(filled: Place, parameters: list[Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(message)):
+        filled.read(query="select * from t where id = ? or id = ?", parameters=parameters)
+
+
+def test_an_empty_list_is_none_that_in_can_take(filled: Place) -> None:
+    with pytest.raises(ConfigError, match="parameters: 'ids' is an empty list, which IN cannot take"):
+        filled.read(query="select * from t where id in (:ids)", parameters={"ids": []})
+
+
+def test_operators_with_a_question_mark(postgres_place: Place) -> None:
+    found = """select '{"a": 1}'::jsonb"""
+    assert postgres_place.read(query=f"{found} ? 'a' as x").to_pylist() == [{"x": True}]
+    assert postgres_place.read(query=f"{found} ?? ? as x", parameters=["b"]).to_pylist() == [{"x": False}]
+    assert postgres_place.read(query="select 2 = any(:x) as x", parameters={"x": [1, 2]}).to_pylist() == [{"x": True}]
 
 
 def test_a_value_that_cannot_be_a_parameter(postgres_place: Place) -> None:

@@ -1,0 +1,61 @@
+"""The base of every model that a job file is read into: immutable, and strict about its keys."""
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+from pydantic import AliasChoices, BaseModel, ConfigDict, ModelWrapValidatorHandler, ValidationError, model_validator
+from pydantic.fields import FieldInfo
+
+from lumos_dagster.problems import with_known_keys
+
+
+class StrictModel(BaseModel):
+    """Keys of a job file, each with its docstring; an unknown one is an error that names the known. Immutable."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        use_attribute_docstrings=True,
+        populate_by_name=True,
+        coerce_numbers_to_str=True,
+        hide_input_in_errors=True,
+    )
+
+    @classmethod
+    def option_names(cls) -> dict[str, tuple[str, ...]]:
+        """Each option as it is written in YAML, with its other accepted spellings."""
+        names: dict[str, tuple[str, ...]] = {}
+        for name, field in cls.model_fields.items():
+            spellings = _spellings(name, field)
+            names[spellings[0]] = spellings[1:]
+        return names
+
+    @classmethod
+    def fields_by_option(cls) -> dict[str, FieldInfo]:
+        """Each option's field, under the option's first spelling."""
+        return dict(zip(cls.option_names(), cls.model_fields.values(), strict=True))
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _say_what_is_known(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        if isinstance(data, Mapping) and data.get("on_error", "") is None:
+            data = {**data, "on_error": "null"}  # YAML reads the word null as nothing; here the word is meant
+        try:
+            return handler(data)
+        except ValidationError as error:
+            secret = [name for name, field in cls.model_fields.items() if is_secret(field)]
+            raise with_known_keys(error, cls.option_names(), secret) from None
+
+
+def is_secret(field: FieldInfo) -> bool:
+    """Whether the option may hold a secret, so that its value is never shown."""
+    return "SecretStr" in str(field.annotation)
+
+
+def _spellings(name: str, field: FieldInfo) -> tuple[str, ...]:
+    match field.validation_alias:
+        case AliasChoices(choices=choices):
+            return tuple(str(choice) for choice in choices)
+        case str(alias):
+            return (alias,)
+    return (name,)
