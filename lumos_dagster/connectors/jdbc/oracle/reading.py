@@ -6,11 +6,12 @@ from typing import Any
 
 import pyarrow as pa
 
+from lumos_dagster.connectors.jdbc.fetching import fetched
 from lumos_dagster.connectors.jdbc.oracle.types import TIMESTAMP_TZ, number_type
 from lumos_dagster.connectors.jdbc.query import trimmed, with_values
-from lumos_dagster.conversion import convert
 from lumos_dagster.errors import DataError
 
+_REMEDY = "cast it in the query, such as CAST(x AS TIMESTAMP(6)), or select it as text by TO_CHAR"
 _MOMENT = 'SYYYY-MM-DD"T"HH24:MI:SS'
 _TEXTS = ("VARCHAR", "NVARCHAR", "CHAR", "NCHAR", "CLOB", "NCLOB", "LONG")
 _PLAIN: dict[str, tuple[pa.DataType, str]] = {
@@ -46,7 +47,7 @@ def read(
         chosen.append(f"{form.format(f'q.{quoted}')} {quoted}")
     cursor.execute(f"SELECT {', '.join(chosen)} FROM (\n{query}\n) q", dict(parameters), fetch_lobs=False)
     schema = pa.schema(fields)
-    yield pa.RecordBatchReader.from_batches(schema, _batches(cursor, schema, rows))
+    yield pa.RecordBatchReader.from_batches(schema, fetched(cursor, schema, rows, _REMEDY, str.strip))
 
 
 def _read_as(name: str, kind: str, precision: int | None, scale: int | None) -> tuple[pa.DataType, str]:
@@ -56,22 +57,3 @@ def _read_as(name: str, kind: str, precision: int | None, scale: int | None) -> 
     if kind not in _PLAIN:
         raise DataError(f"column {name!r} has a type that only Oracle knows ({kind}); cast it to a text in the query")
     return _PLAIN[kind]
-
-
-def _batches(cursor: Any, schema: pa.Schema, size: int) -> Iterator[pa.RecordBatch]:
-    while rows := cursor.fetchmany(size):
-        columns = [_array(list(values), field) for values, field in zip(zip(*rows, strict=True), schema, strict=True)]
-        yield pa.RecordBatch.from_arrays(columns, schema=schema)
-
-
-def _array(values: list[Any], field: "pa.Field[Any]") -> "pa.Array[Any]":
-    if pa.types.is_string(field.type) or not any(isinstance(value, str) for value in values):
-        return pa.array(values, field.type)
-    converted = convert(pa.array([value and value.strip() for value in values], pa.string()), field.type)
-    if converted.bad.true_count:
-        raise DataError(
-            f"column {field.name!r} holds {values[converted.bad.index(True).as_py()]!r}, which is no {field.type}"
-            " exactly; cast it in the query, such as CAST(x AS TIMESTAMP(6)), or select it as text by TO_CHAR"
-        )
-    found: pa.Array[Any] = converted.values
-    return found

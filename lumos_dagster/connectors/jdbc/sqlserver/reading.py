@@ -1,16 +1,15 @@
 """Reading SQL Server: the server describes the query first, and gives as text what the driver would round."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from lumos_dagster.connectors.jdbc.fetching import fetched
 from lumos_dagster.connectors.jdbc.query import trimmed, with_values
 from lumos_dagster.connectors.jdbc.sqlserver.types import arrow_type
-from lumos_dagster.conversion import convert
 from lumos_dagster.errors import DataError, TerminalError
 
 _DESCRIBE = """
@@ -19,6 +18,7 @@ _DESCRIBE = """
 _WRONG = (
     "SELECT error_number, error_message FROM sys.dm_exec_describe_first_result_set(%s, %s, 0) WHERE error_number > 0"
 )
+_REMEDY = "microseconds are kept: cast it in the query to datetime2(6), time(6) or datetimeoffset(6)"
 _TEXTS = {"time": 16, "datetime2": 27, "datetimeoffset": 34}
 """Types with a tenth of a microsecond, and how long the server writes them."""
 _ODD = ("geography", "geometry", "hierarchyid", "sql_variant")
@@ -41,7 +41,7 @@ def read(raw: Any, query: str, parameters: Mapping[str, Any], rows: int, quote: 
     values = [query, *([declared] if declared else []), *parameters.values()]
     cursor.execute(f"EXEC sys.sp_executesql %s{before}{given} WITH RESULT SETS (({sets}))", values)
     schema = pa.schema([(name, arrow_type(kind)) for name, kind in described])
-    yield pa.RecordBatchReader.from_batches(schema, _batches(cursor, schema, rows))
+    yield pa.RecordBatchReader.from_batches(schema, fetched(cursor, schema, rows, _REMEDY, _spelled))
 
 
 def _described(cursor: Any, query: str, declared: str) -> list[tuple[str, str]]:
@@ -78,22 +78,6 @@ def _given_as(kind: str) -> str:
     return f"varchar({_TEXTS[base]})" if base in _TEXTS else kind
 
 
-def _batches(cursor: Any, schema: pa.Schema, size: int) -> Iterator[pa.RecordBatch]:
-    while rows := cursor.fetchmany(size):
-        columns = [_array(list(values), field) for values, field in zip(zip(*rows, strict=True), schema, strict=True)]
-        yield pa.RecordBatch.from_arrays(columns, schema=schema)
-
-
-def _array(values: Sequence[Any], field: "pa.Field[Any]") -> "pa.Array[Any]":
-    if not any(isinstance(value, str) for value in values) or pa.types.is_string(field.type):
-        return pa.array(values, field.type)
-    # "2026-01-02 03:04:05.1234567 +08:00": a digit too many for Arrow's microseconds, and a space before the zone
-    texts: Any = pc.replace_substring_regex(pa.array(values, pa.string()), r" ([+-]\d\d:\d\d)$", r"\1")
-    converted = convert(texts, field.type)
-    if converted.bad.true_count:
-        raise DataError(
-            f"column {field.name!r} holds {values[converted.bad.index(True).as_py()]!r}, which has more digits than "
-            "the microseconds that are kept; cast it in the query: datetime2(6), time(6) or datetimeoffset(6)"
-        )
-    found: pa.Array[Any] = converted.values
-    return found
+def _spelled(text: str) -> str:
+    """ "2026-01-02 03:04:05.1234567 +08:00" has a space before the zone, which is none of ours."""
+    return text.replace(" +", "+").replace(" -", "-")
