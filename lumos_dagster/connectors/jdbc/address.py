@@ -4,25 +4,20 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import parse_qsl
 
 from lumos_dagster.connectors.jdbc.database import Database
 from lumos_dagster.connectors.jdbc.mysql import MYSQL
+from lumos_dagster.connectors.jdbc.oracle import ORACLE
 from lumos_dagster.connectors.jdbc.postgresql import POSTGRESQL
 from lumos_dagster.connectors.jdbc.sqlite import SQLITE
+from lumos_dagster.connectors.jdbc.sqlserver import SQLSERVER
 from lumos_dagster.problems import near
 
-DATABASES: tuple[Database, ...] = (POSTGRESQL, MYSQL, SQLITE)
+DATABASES: tuple[Database, ...] = (POSTGRESQL, MYSQL, SQLSERVER, ORACLE, SQLITE)
 """A new database is one file and its name here."""
 
 _SCHEME = re.compile(r"(?P<name>[a-z0-9]+)(?:\+[a-z0-9_]+)?:(?P<rest>.*)", re.DOTALL)
-_TAIL = r"(?P<host>\[[^\]@]+\]|[^:/?@]*)(?::(?P<port>\d+))?(?:/(?P<name>[^?]*))?(?:\?(?P<query>.*))?"
-_SERVER = (
-    re.compile(rf"//(?:(?P<user>[^:@/?]*)(?::(?P<password>[^@/?]*))?@)?{_TAIL}", re.DOTALL),
-    # SQLAlchemy takes a password with / and ? in it as it is: read so only what makes no sense otherwise.
-    re.compile(rf"//(?P<user>[^:@/]*):(?P<password>[^@]*)@{_TAIL}", re.DOTALL),
-)
-_SHORT = re.compile(r"/?(?P<name>[^/?@:]*)(?:\?(?P<query>.*))?", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -36,7 +31,7 @@ class Address:
     port: int = 0
     username: str | None = None
     password: str | None = field(default=None, repr=False)
-    parameters: Mapping[str, str] = field(default_factory=dict)
+    parameters: Mapping[str, Any] = field(default_factory=dict)
     """What the URL says beside these, as the driver calls it."""
 
     @property
@@ -52,11 +47,7 @@ class Address:
         url = sa.URL.create(
             self.database.driver, self.username, self.password, self.host or None, self.port or None, self.name or None
         )
-        dialect = url.get_dialect()()
-        arguments, options = dialect.create_connect_args(url)
-        return dialect.import_dbapi().connect(
-            *arguments, **{**options, **self.database.connect_options(), **self.parameters}
-        )
+        return self.database.connect(url, {**self.database.connect_options(), **self.parameters})
 
 
 def parse_address(text: str, username: str | None = None, password: str | None = None) -> Address:
@@ -90,38 +81,42 @@ def _file(database: Database, rest: str, is_jdbc: bool) -> Address:
         )
     if path.startswith("file:"):
         raise ValueError("give the file's plain path: jdbc:sqlite:/path/to/file.db")
-    _parameters(database, query)
+    _checked(database, dict(parse_qsl(query, keep_blank_values=True)))
     return Address(database, path)
 
 
 def _server(database: Database, rest: str, username: str | None, password: str | None) -> Address:
-    forms = (*_SERVER, _SHORT) if not rest.startswith("//") else _SERVER
-    match = next((found for form in forms if (found := form.fullmatch(rest))), None)
-    parts = match.groupdict() if match else {}
-    port = int(parts.get("port") or database.port)
-    if not match or not 0 < port < 1 << 16:
+    parts = database.read_url(rest)
+    port = (parts.port if parts else 0) or database.port
+    if not parts or not 0 < port < 1 << 16:
         raise ValueError(
-            f"must look like jdbc:{database.schemes[0]}://host:port/database?parameter=value; in a user or password "
+            f"must look like {database.example}; in a user or password "
             "write @ : / ? % as %40 %3A %2F %3F %25, or give username and password apart"
         )
-    query = _parameters(database, parts.get("query") or "")
+    query = _checked(database, parts.query)
     user_in_query, password_in_query = query.pop("user", None), query.pop("password", None)
     return Address(
         database,
-        unquote(parts["name"] or ""),
-        (parts.get("host") or "localhost").strip("[]"),
+        parts.name,
+        parts.host,
         port,
-        username or user_in_query or unquote(parts.get("user") or "") or None,
-        password or password_in_query or unquote(parts.get("password") or "") or None,
+        username or user_in_query or parts.user or None,
+        password or password_in_query or parts.password or None,
         database.driver_parameters(query),
     )
 
 
-def _parameters(database: Database, query: str) -> dict[str, str]:
-    found = dict(parse_qsl(query, keep_blank_values=True))
+def _checked(database: Database, query: Mapping[str, str]) -> dict[str, str]:
+    """The parameters by their known names. ValueError for one that nobody knows, or that cannot be had here."""
     allowed = [] if database.in_a_file else sorted({"user", "password", *database.parameters})
-    if unknown := [name for name in found if name not in allowed]:
+    names = {name.lower() if database.folds_parameters else name: name for name in (*allowed, *database.refused)}
+    found = {
+        names.get(name.lower() if database.folds_parameters else name, name): value for name, value in query.items()
+    }
+    if unknown := [name for name in found if name not in names.values()]:
         hints = " ".join(filter(None, (near(name, allowed) for name in unknown)))
         known = ", ".join(allowed) or "none"
         raise ValueError(f"unknown parameter {', '.join(map(repr, unknown))}; allowed: {known}. {hints}".rstrip())
+    if refused := [f"parameter {name!r}: {database.refused[name]}" for name in found if name in database.refused]:
+        raise ValueError("; ".join(refused))
     return found

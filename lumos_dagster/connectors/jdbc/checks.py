@@ -1,6 +1,6 @@
 """What a column asks of its values beyond their type, held against a whole batch at once."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -31,11 +31,26 @@ def _checked(column: Column, values: Array) -> Iterator[tuple[Array, str]]:
         kept = pc.multiply(pc.divide(ticks, step), step)
         yield pc.not_equal(kept, ticks), f"cannot be kept exactly by {where} ({column.sql_type})"
 
+    if column.grid and pa.types.is_timestamp(values.type):
+        yield _off_grid(column.grid, values.cast(pa.int64())), f"cannot be kept exactly by {where} ({column.sql_type})"
+
+
+def _off_grid(grid: Sequence[int], ticks: Array) -> Array:
+    size, *kept = (pa.scalar(number, pa.int64()) for number in grid)
+    rest: Array = pc.subtract(ticks, pc.multiply(pc.divide(ticks, size), size))
+    # Of a moment before 1970 it is negative.
+    rest = pc.if_else(pc.less(rest, pa.scalar(0, pa.int64())), pc.add(rest, size), rest)
+    known = pc.is_in(rest, value_set=pa.array([number.as_py() for number in kept], pa.int64()))
+    return pc.and_(ticks.is_valid(), pc.invert(known))
+
 
 def _checked_text(column: Column, values: Array, where: str) -> Iterator[tuple[Array, str]]:
     if column.max_length is not None:
         too_long = pc.greater(pc.utf8_length(values), pa.scalar(column.max_length, pa.int32()))
         yield too_long, f"longer than the {column.max_length} characters of {where}"
+    if column.max_bytes is not None:
+        too_many = pc.greater(pc.binary_length(values), pa.scalar(column.max_bytes, pa.int32()))
+        yield too_many, f"longer than the {column.max_bytes} bytes of {where}"
     if column.never:
         yield pc.match_substring(values, column.never), f"holds {column.never!r}, which {where} cannot"
     if column.pattern:

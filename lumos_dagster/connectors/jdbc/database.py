@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import pyarrow as pa
 
 from lumos_dagster.connectors.jdbc.forms import Forms
+from lumos_dagster.connectors.jdbc.urls import Parts, read_url
 from lumos_dagster.errors import LumosError
 
 
@@ -20,7 +21,9 @@ class Column:
     column may be left out; `never` is a text that no value may contain, `pattern` a regular expression that
     each must match, `labels` are all the values there are; `fraction` is how many digits of a second are kept;
     `is_array` where lists have a spelling of their own; `nan_is_null` where NaN cannot be kept; `is_finite`
-    where neither NaN nor infinity has a place; `is_truth` where the texts true and false mean 1 and 0; `collation`
+    where neither NaN nor infinity has a place; `empty_is_null` where "" cannot be kept; `max_bytes` counts those of
+    UTF-8; `grid` are a number of microseconds and what may remain of a moment divided by it; `is_identity` where the
+    database numbers rows unless told otherwise; `is_truth` where the texts true and false mean 1 and 0; `collation`
     is what a column that compares like this one is declared with.
     """
 
@@ -39,6 +42,10 @@ class Column:
     nan_is_null: bool = False
     is_finite: bool = False
     is_truth: bool = False
+    empty_is_null: bool = False
+    max_bytes: int | None = None
+    grid: Sequence[int] = ()
+    is_identity: bool = False
     collation: str = ""
 
 
@@ -70,6 +77,25 @@ class Database(ABC):
     """How much of a name is kept, where not all of it is."""
     parameters: ClassVar[Mapping[str, str]] = {}
     """Parameters of the URL, and what the driver calls them."""
+    refused: ClassVar[Mapping[str, str]] = {}
+    """Parameters that are known, but cannot be had here, with what to do instead."""
+    folds_parameters: ClassVar[bool] = False
+    """Whether upper and lower case are the same in the name of a parameter."""
+
+    @property
+    def example(self) -> str:
+        """A connection string as it should be."""
+        return f"jdbc:{self.schemes[0]}://host:port/database?parameter=value"
+
+    def read_url(self, rest: str) -> Parts | None:
+        """The parts of a connection string behind its scheme; None where it makes no sense."""
+        return read_url(rest)
+
+    def connect(self, url: Any, options: Mapping[str, Any]) -> Any:
+        """The driver's own connection, to what a sqlalchemy.URL names."""
+        dialect = url.get_dialect()()
+        arguments, known = dialect.create_connect_args(url)
+        return dialect.import_dbapi().connect(*arguments, **{**known, **options})
 
     @abstractmethod
     def connect_options(self) -> dict[str, Any]:
@@ -160,7 +186,7 @@ class Database(ABC):
     ) -> AbstractContextManager[pa.RecordBatchReader]:
         """The query's rows in bounded memory, `rows` at a time, one consistent snapshot."""
 
-    def driver_parameters(self, parameters: Mapping[str, str]) -> dict[str, str]:
+    def driver_parameters(self, parameters: Mapping[str, str]) -> dict[str, Any]:
         """The parameters of the URL as the driver takes them."""
         return {self.parameters[name]: value for name, value in parameters.items()}
 

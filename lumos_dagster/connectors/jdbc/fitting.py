@@ -106,22 +106,21 @@ class Fitting:
                 way = "fail" if self.task.on_error == "null" else self.task.on_error
                 self.task.bad_rows(self._bad_rows(batch, fit, bad, reason), bad.true_count, way)
                 good = pc.invert(bad) if good is None else pc.and_not(good, bad)
-            columns.append(self._without_nan(fit.column, values))
+            columns.append(self._without_lost(fit.column, values))
         names = [fit.column.name for fit in self.fits]
         return pa.RecordBatch.from_arrays(columns, names=names), good
 
-    def _without_nan(self, column: Column, values: Array) -> Array:
-        """Null for NaN where the database would say so anyway, but not in silence."""
-        if not (column.nan_is_null and pa.types.is_floating(values.type)):
+    def _without_lost(self, column: Column, values: Array) -> Array:
+        """Null for what the database would make null anyway, but not in silence."""
+        lost = _lost(column, values)
+        if lost is None or not lost.true_count:
             return values
-        nan: Array = pc.is_nan(values)
-        if found := pc.fill_null(nan, False).true_count:
-            note = f"NaN in column {column.name} became NULL"
-            if note not in self.task.count.notes:
-                self.task.log(f"{self.task.op}: {note}: the database cannot keep it")
-            self.task.count.notes[note] = self.task.count.notes.get(note, 0) + found
-            values = pc.if_else(nan, None, values)
-        return values
+        what = "NaN" if pa.types.is_floating(values.type) else "an empty text"
+        note = f"{what} in column {column.name} became NULL"
+        if note not in self.task.count.notes:
+            self.task.log(f"{self.task.op}: {note}: the database cannot keep it")
+        self.task.count.notes[note] = self.task.count.notes.get(note, 0) + lost.true_count
+        return pc.if_else(lost, None, values)
 
     def _bad_rows(self, batch: pa.RecordBatch, fit: Fit, bad: Array, reason: str) -> Iterator[BadRow]:
         positions: list[Any] = pc.indices_nonzero(bad).to_pylist()
@@ -157,9 +156,22 @@ def _fitted(fit: Fit, source: Array) -> tuple[Array, list[tuple[Array, str]]]:
         values = pc.if_else(bad, None, values) if bad.true_count else values
         findings.append((bad, reason))
     must = fit.is_key or not column.nullable
-    if must and column.nan_is_null and pa.types.is_floating(values.type):
-        findings.append((pc.fill_null(pc.is_nan(values), False), f"NaN is NULL to column {column.name!r}"))
+    if must and (lost := _lost(column, values)) is not None:
+        what = "NaN" if pa.types.is_floating(values.type) else "an empty text"
+        findings.append((lost, f"{what} is NULL to column {column.name!r}"))
     if must:
         what = "a key" if fit.is_key else f"column {column.name!r}, which is NOT NULL,"
         findings.append((source.is_null(), f"{what} must have a value"))
     return values, findings
+
+
+def _lost(column: Column, values: Array) -> Array | None:
+    """Which values the database would make null; None where it never does."""
+    if column.nan_is_null and pa.types.is_floating(values.type):
+        found: Array = pc.is_nan(values)
+        return pc.fill_null(found, False)
+    if column.empty_is_null and (is_text(values.type) or pa.types.is_binary(values.type)):
+        lengths: Array = pc.binary_length(values)
+        found = pc.equal(lengths, pa.scalar(0, lengths.type))
+        return pc.fill_null(found, False)
+    return None

@@ -29,7 +29,11 @@ class Forms:
     add_column: str = "ALTER TABLE {table} ADD COLUMN {column}"
     primary_key: str = "PRIMARY KEY ({key})"
     swap: tuple[str, ...] = ("DROP TABLE IF EXISTS {target}", "ALTER TABLE {beside} RENAME TO {name}")
-    """Put the table `beside` in the place of `target`, whose name without its schema is `name`; `old` is free."""
+    """Put the table `beside` in the place of `target`, whose name without its schema is `name`; `old` is free.
+
+    `beside_text` and `name_text` stand between single quotes, the latter not quoted as a name; `old_name` is `old`
+    without its schema.
+    """
     move: tuple[str, ...] = ("ALTER TABLE {beside} RENAME TO {name}",)
     """The same where there is no `target` yet."""
 
@@ -50,6 +54,9 @@ class Forms:
     rollback_to: Sequence[str] = ("ROLLBACK TO SAVEPOINT {name}", "RELEASE SAVEPOINT {name}")
     release: Sequence[str] = ("RELEASE SAVEPOINT {name}",)
 
+    numbers_given: str = ""
+    numbers_made: str = ""
+    """What goes before and behind statements that give values for a column that the database numbers by itself."""
     overriding: str = ""
     """What lets an INSERT .. SELECT give values for columns that the database numbers by itself."""
 
@@ -61,3 +68,8 @@ class Forms:
         """The quoted name, qualified by those before it."""
         before, after = self.quotes
         return ".".join(f"{before}{name.replace(after, after * 2)}{after}" for name in names if name is not None)
+
+
+def in_text(name: str) -> str:
+    """The name as it stands between single quotes."""
+    return name.replace("'", "''")

@@ -87,7 +87,7 @@ class PostgreSQL(Database):
     def connect_options(self) -> dict[str, Any]:
         return {"connect_timeout": 15, "client_encoding": "UTF8"}
 
-    def driver_parameters(self, parameters: Mapping[str, str]) -> dict[str, str]:
+    def driver_parameters(self, parameters: Mapping[str, str]) -> dict[str, Any]:
         found = dict(parameters)
         if (ssl := found.pop("ssl", None)) not in (None, "false"):  # as the JDBC driver does
             found.setdefault("sslmode", "verify-full" if ssl in ("", "true") else str(ssl))

@@ -7,7 +7,7 @@ from typing import Any
 from lumos_dagster.errors import ConfigError, Problem
 from lumos_dagster.problems import near
 
-_TOKEN = re.compile(
+TOKEN = re.compile(
     r"""
       \b[eE]'(?:[^'\\]|\\.|'')*' | '(?:[^']|'')*' | "(?:[^"]|"")*"   # texts and quoted names
     | (?P<tag>\$(?:[A-Za-z_]\w*)?\$).*?(?P=tag)                     # $$ texts $$
@@ -73,7 +73,7 @@ def trimmed(query: str) -> str:
     """The query without the semicolon that ends it and the comments after that."""
     cut = None
     position = 0
-    for match in _TOKEN.finditer(query):
+    for match in TOKEN.finditer(query):
         if query[position : match.start()].strip():
             cut = None
         if match["end"]:
@@ -87,7 +87,7 @@ def trimmed(query: str) -> str:
 def with_values(query: str, known: Iterable[str], spelled: Callable[[str], str]) -> str:
     """The query with each `:name` in place of which stands what `spelled` gives. ConfigError where names disagree."""
     names = list(known)
-    found = {match["name"] for match in _TOKEN.finditer(query) if match["name"]}
+    found = {match["name"] for match in TOKEN.finditer(query) if match["name"]}
     if names or found:
         problems = [
             Problem(f"parameters: the query has :{name}, but parameters has no {name!r}", hint=near(name, names))
@@ -100,4 +100,4 @@ def with_values(query: str, known: Iterable[str], spelled: Callable[[str], str])
         ]
         if problems:
             raise ConfigError(problems)
-    return _TOKEN.sub(lambda match: spelled(match["name"]) if match["name"] else match[0], query)
+    return TOKEN.sub(lambda match: spelled(match["name"]) if match["name"] else match[0], query)

@@ -4,6 +4,7 @@ import re
 from hashlib import sha256
 from typing import Any
 
+from lumos_dagster.connectors.jdbc.forms import in_text
 from lumos_dagster.connectors.jdbc.tables import Table
 from lumos_dagster.errors import TerminalError
 
@@ -34,9 +35,11 @@ def swap(raw: Any, table: Table, new: Table) -> None:
     forms = table.database.forms
     for statement in forms.swap if there else forms.move:
         old = quote(table.schema, f"{_prefix(table)}old")
-        table.database.execute(
-            raw, statement.format(target=table.quoted, beside=new.quoted, name=quote(table.name), old=old)
-        )
+        filled = statement.format(
+            target=table.quoted, beside=new.quoted, name=quote(table.name), old=old,
+            beside_text=in_text(new.quoted), name_text=in_text(table.name), old_name=quote(f"{_prefix(table)}old"),
+        )  # fmt: skip
+        table.database.execute(raw, filled)
 
 
 def renamed_ddl(ddl: str, new: Table) -> str:

@@ -33,6 +33,7 @@ class Staging:
         self._database = table.database
         self._forms = table.database.forms
         self._names = [fit.column.name for fit in fits]
+        self._gives_numbers = any(fit.column.is_identity for fit in fits) and mode != "update"
         self.name = self._forms.staging
         self.columns: list[Column] = staging_columns(fits, POSITION, self._database.sql_type(pa.int64()))
         quote = self._database.quote
@@ -100,7 +101,7 @@ class Staging:
         some = f"{position} BETWEEN {within[0]} AND {within[1]}" if within else "1 = 1"
         if self._mode == "delete_insert":
             rows = f"(SELECT {self._all}, {position} FROM {self.name} WHERE {some}) staged"
-            self._run(self._form(self._forms.insert, rows))
+            self._insert((self._forms.insert,), rows)
             return
         rows = f"(SELECT {self._all}, {position} FROM {self._ranked} WHERE lumos_nth = 1 AND {some}) staged"
         has_changes = bool(self._changes("{column}"))
@@ -108,6 +109,13 @@ class Staging:
             statements: Sequence[str] = (self._forms.update,) if has_changes else ()
         else:
             statements = self._forms.upsert if has_changes else self._forms.insert_missing
+        self._insert(statements, rows)
+
+    def _insert(self, statements: Sequence[str], rows: str) -> None:
+        """Run them; with what they need where rows bring numbers that the database would give."""
+        before, behind = self._forms.numbers_given, self._forms.numbers_made
+        if self._gives_numbers and before:
+            statements = (before, *statements, behind)
         for statement in statements:
             self._run(self._form(statement, rows))
 

@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from lumos_dagster.connectors.jdbc.database import Column, Database
 from lumos_dagster.connectors.jdbc.fitting import Fit
+from lumos_dagster.connectors.jdbc.forms import in_text
 from lumos_dagster.errors import ConfigError, DataError, Problem, TerminalError
 from lumos_dagster.problems import near
 
@@ -55,7 +56,9 @@ class Table:
 
     def drop(self, raw: Any) -> None:
         """Remove it, where it is there."""
-        self.database.execute(raw, self.database.forms.drop_table.format(table=self.quoted))
+        self.database.execute(
+            raw, self.database.forms.drop_table.format(table=self.quoted, table_text=in_text(self.quoted))
+        )
 
     def check_names(self, names: Sequence[str] = ()) -> None:
         """Raise DataError where the database would not take a column's name, the table's or its schema's."""
@@ -179,5 +182,5 @@ def _plain(kind: pa.DataType) -> pa.DataType:
 
 def staging_columns(fits: Sequence[Fit], position: str, number: str) -> list[Column]:
     """The columns of a staging table: the target's, all nullable, and the row's position in the input, a `number`."""
-    columns = [replace(fit.column, nullable=True, has_default=False) for fit in fits]
+    columns = [replace(fit.column, nullable=True, has_default=False, is_identity=False) for fit in fits]
     return [*columns, Column(position, pa.int64(), number)]

@@ -84,7 +84,7 @@ def test_user_and_password_given_apart_win(given: tuple[str | None, str | None])
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "not a known database; allowed: jdbc:postgresql:, jdbc:sqlite:."),
+        ("", "not a known database; allowed: jdbc:postgresql:, .*jdbc:sqlserver:, jdbc:oracle:, jdbc:sqlite:."),
         ("shop.db", "not a known database"),
         ("jdbc:postgresq://h/shop", "not a known database 'postgresq'; .* Did you mean 'postgresql'\\?"),
         ("jdbc:mongodb://h/shop", "not a known database 'mongodb'"),
