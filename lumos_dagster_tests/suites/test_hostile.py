@@ -31,12 +31,7 @@ def test_values_come_back_and_the_file_is_the_same(route: Route, tmp_path: Path,
 
 
 @pytest.mark.parametrize("value", ["", None, "\n", "\ufeffa", '"'], ids=repr)
-def test_one_value_alone_is_a_row(
-    route: Route, tmp_path: Path, run: RunContext, value: str | None, request: pytest.FixtureRequest
-) -> None:
-    if value == "\ufeffa" and request.node.callspec.params["route"] == "postgresql":
-        why = "reading PostgreSQL drops a byte order mark that the first value of all begins with"
-        request.applymarker(pytest.mark.xfail(reason=why, strict=True))
+def test_one_value_alone_is_a_row(route: Route, tmp_path: Path, run: RunContext, value: str | None) -> None:
     source = saved(run, tmp_path / "in.csv", pa.table({"a": pa.array([value], pa.string())}))
 
     assert route(source).read_bytes() == source.read_bytes()
