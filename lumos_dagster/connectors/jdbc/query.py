@@ -49,7 +49,7 @@ def named(query: str, parameters: Mapping[str, Any] | Sequence[Any]) -> tuple[st
         items.update(found)
         return ", ".join(f":{item}" for item in found)
 
-    query = _TOKEN.sub(spelled, query)
+    query = TOKEN.sub(spelled, query)
     return query, {name: value for name, value in values.items() if name not in spread - whole} | items
 
 
@@ -63,7 +63,7 @@ def _numbered(query: str, values: Sequence[Any]) -> tuple[str, dict[str, Any]]:
         names.append(f"lumos_value_{len(names) + 1}")
         return f":{names[-1]}"
 
-    query = _TOKEN.sub(spelled, query)
+    query = TOKEN.sub(spelled, query)
     if len(names) != len(values):
         raise ConfigError(Problem(f"parameters: the query has {len(names)} ?, but parameters has {len(values)} values"))
     return query, dict(zip(names, values, strict=True))
