@@ -52,9 +52,10 @@ def _break_off(client: Client, over: threading.Event) -> None:
 
     def interrupt() -> None:
         while not over.wait(_INTERRUPT_SECONDS):
+            # The driver has no public name for what it does itself when it finds a server dead.
             for server in list(client._topology._servers.values()):
-                # The driver has no public name for it; this is what it does itself when it finds a server dead.
-                server.pool.reset(interrupt_connections=True)
+                for context in list(server.pool.active_contexts):
+                    context.cancel()
 
     for work in (client.close, interrupt):
         threading.Thread(target=work, name="lumos mongodb stop", daemon=True).start()

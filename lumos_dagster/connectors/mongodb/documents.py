@@ -120,7 +120,7 @@ def documents_of(batch: pa.RecordBatch, columns: list[Column]) -> list[dict[str,
 
 def bad_row(batch: pa.RecordBatch, row: int, number: int, field: str, reason: str) -> BadRow:
     """The bad row at a place of the batch, as it is shown and kept aside."""
-    shown = {name: _shown(column[row]) for name, column in zip(batch.schema.names, batch.columns, strict=True)}
+    shown = {name: _shown(column.slice(row, 1)) for name, column in zip(batch.schema.names, batch.columns, strict=True)}
     return BadRow(number, field, shown.get(field), reason, shown)
 
 
@@ -128,11 +128,11 @@ def _documents(names: list[str], values: list[list[Any]]) -> list[dict[str, Any]
     return [dict(zip(names, row, strict=True)) for row in zip(*values, strict=True)]
 
 
-def _shown(value: Any) -> Any:
+def _shown(one: "pa.Array[Any]") -> Any:
     try:
-        return value.as_py()
+        return one[0].as_py()
     except (OverflowError, ValueError):  # a date of a year that Python's datetime lacks
-        return value.cast(pa.string()).as_py()
+        return one.to_string(skip_new_lines=True)
 
 
 def _check_names(names: list[str], where: str) -> None:

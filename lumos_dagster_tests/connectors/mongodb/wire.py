@@ -29,7 +29,7 @@ class Wire:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._ends: list[socket.socket] = []
         self._threads = [threading.Thread(target=self._accept)]
-        self.url = f"mongodb://127.0.0.1:{self._listener.getsockname()[1]}/?directConnection=true"
+        self.url = f"mongodb://127.0.0.1:{self._listener.getsockname()[1]}/?directConnection=true&retryWrites=false"
 
     def __enter__(self) -> Self:
         self._threads[0].start()
