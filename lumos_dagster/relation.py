@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Any, Protocol
 
 import pandas as pd
 import pyarrow as pa
@@ -106,18 +106,21 @@ class Union:
 
 def united_schema(schemas: list[pa.Schema]) -> pa.Schema:
     """All columns by name, in the order first met. Raises DataError naming a column whose types cannot be united."""
-    fields: dict[str, pa.DataType] = {}
+    fields: dict[str, pa.Field[Any]] = {}
     for schema in schemas:
         for column in schema:
             known = fields.get(column.name)
-            united = column.type if known is None else _united_type(known, column.type)
+            if known is None or known.equals(column, check_metadata=True):
+                fields[column.name] = column.with_nullable(True)
+                continue
+            united = _united_type(known.type, column.type)
             if united is None:
                 raise DataError(
-                    f"the parents' rows cannot be united: column {column.name!r} is {known} in one and {column.type} "
-                    "in another. Convert one of them (convert_field) before they meet."
+                    f"the parents' rows cannot be united: column {column.name!r} is {known.type} in one and "
+                    f"{column.type} in another. Convert one of them (convert_field) before they meet."
                 )
-            fields[column.name] = united
-    return pa.schema([pa.field(name, kind) for name, kind in fields.items()])
+            fields[column.name] = pa.field(column.name, united)
+    return pa.schema(list(fields.values()))
 
 
 def conform(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:

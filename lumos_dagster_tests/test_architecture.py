@@ -25,12 +25,12 @@ LONG_FILES: Mapping[str, str] = {}
 KNOW_DAGSTER = ("orchestration/", "definitions.py")
 HOMES = {
     "connectors/mongodb/": ("pymongo", "bson", "gridfs"),
-    "connectors/jdbc/": ("sqlalchemy", "sqlite3", "psycopg", "psycopg2", "pgpq", "pymysql", "oracledb", "duckdb"),
+    "connectors/jdbc/": ("sqlalchemy", "psycopg", "psycopg2", "pgpq", "pymysql", "oracledb", "duckdb"),
     "plugins/": ("wasmtime",),
 }
 """The only place of each driver library."""
-EARLY = ("sqlalchemy", "sqlite3")
-"""What the catalogue may import: what knows how databases quote, and what is a part of Python."""
+EARLY = ("sqlalchemy",)
+"""What the catalogue may import: what knows how databases quote."""
 MAY_CATCH_ALL: Mapping[str, str] = {
     "connectors/jdbc/parallel.py": "it carries every error over to the thread that takes the rows",
     "orchestration/failures.py": "it says of every error what becomes of the run",

@@ -46,12 +46,8 @@ class Columns:
         return kind
 
     def put(self, name: str, kind: pa.DataType) -> None:
-        """Give the column this type, in its place; a new one comes last."""
-        known = self._fields.get(name)
-        if known is None or known.type != kind:
-            self._fields[name] = pa.field(name, kind)
-        elif not known.nullable:
-            self._fields[name] = known.with_nullable(True)
+        """Give the column this type, in its place; a new one comes last. What its metadata said holds no longer."""
+        self._fields[name] = pa.field(name, kind)
 
     def free(self, name: str, own: Iterable[str], key: str = "to") -> None:
         """The name must be new, or one of the operation's own fields."""

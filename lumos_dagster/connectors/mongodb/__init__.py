@@ -2,14 +2,16 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from typing import Annotated, Any, Literal, Self
 
 import pyarrow as pa
-from pydantic import AliasChoices, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, model_validator
 
-from lumos_dagster.interface import ConnectionString, Extractor, Loader, LoadResult, Task
+from lumos_dagster.connectors.mongodb.marks import Mark
+from lumos_dagster.interface import ConnectionString, Extractor, Loader, LoadResult, Task, Texts
+from lumos_dagster.values import has_placeholder
 
 
 def _from_json(value: Any) -> Any:
@@ -19,11 +21,26 @@ def _from_json(value: Any) -> Any:
     try:
         return json.loads(value)
     except json.JSONDecodeError as error:
-        raise ValueError(f"must be a mapping, or JSON text; at character {error.pos}: {error.msg}") from None
+        place = f"line {error.lineno}, column {error.colno}"
+        raise ValueError(f"must be a mapping, or JSON text; at {place} of it: {error.msg}") from None
 
 
-def _as_tuple(value: Any) -> Any:
-    return (value,) if isinstance(value, str) else value
+def _extended(value: Any) -> Any:
+    """Hold what names BSON types against extended JSON; the driver is imported only where there is some."""
+    if value is not None and any(name in _TYPED for name in _names(value)) and not has_placeholder(value):
+        from lumos_dagster.connectors.mongodb.extended import bson_value
+
+        bson_value(value)
+    return value
+
+
+def _names(value: Any) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        yield from value
+        value = list(value.values())
+    if isinstance(value, list | tuple):
+        for item in value:
+            yield from _names(item)
 
 
 def _as_directions(value: Any) -> Any:
@@ -35,7 +52,10 @@ def _as_directions(value: Any) -> Any:
     return value
 
 
-Json = Annotated[dict[str, Any], BeforeValidator(_from_json)]
+_TYPED = {"$oid", "$date", "$uuid", "$binary", "$timestamp", "$regularExpression"} | {
+    f"$number{kind}" for kind in ("Int", "Long", "Double", "Decimal")
+}
+Json = Annotated[dict[str, Any], BeforeValidator(_from_json), AfterValidator(_extended)]
 
 
 def _place(connection_string: ConnectionString, database: str, collection: str) -> str:
@@ -53,7 +73,12 @@ class MongoExtractor(Extractor):
     is absent is null. Integers are int64, doubles float64, Decimal128 decimals, dates timestamps (ms, UTC),
     ObjectId and UUID text. A field whose values do not share one of these types, or are of none of them, is an
     odd one: it becomes text that holds each value as extended JSON, and is counted. No field is left out.
-    A field that is null everywhere is text; an empty collection has no columns.
+    A field that is null everywhere is text; an empty collection has only the columns that `projection` lists.
+
+    What a text or binary column was (ObjectId, UUID, extended JSON, a binary subtype) is noted in its metadata, at
+    any depth, by which the mongodb loader makes it again what it was; other loaders see plain text. The note stays
+    with a column that is kept, moved or renamed, and is gone from one that an operation has changed or made: then
+    the loader's `types` says what it is.
     """
 
     connection_string: ConnectionString
@@ -70,7 +95,9 @@ class MongoExtractor(Extractor):
     """In which order: `{age: desc, name: asc}` (or -1 and 1)."""
     limit: int | None = Field(None, ge=1)
     """At most so many documents."""
-    pipeline: Annotated[tuple[dict[str, Any], ...] | None, BeforeValidator(_from_json)] = None
+    pipeline: Annotated[tuple[dict[str, Any], ...] | None, BeforeValidator(_from_json), AfterValidator(_extended)] = (
+        None
+    )
     """An aggregation pipeline in extended JSON, instead of filter, projection, sort and limit."""
     batch_size: int = Field(10_000, ge=1)
     """Documents to a round trip and, at most, rows to a batch."""
@@ -99,8 +126,9 @@ class MongoExtractor(Extractor):
 class MongoLoader(Loader):
     """Writes each row as a document: structs as nested documents, lists as arrays.
 
-    Decimals become Decimal128, dates and timestamps BSON dates (which hold milliseconds: a finer value is a bad
-    row, a timestamp without a zone is taken as UTC, a date as its midnight), times ISO text, nulls null.
+    Decimals become Decimal128 (of a value's digits, zeros behind the last are not kept apart), dates and timestamps
+    BSON dates (which hold milliseconds: a finer value is a bad row, a timestamp without a zone is taken as UTC, a
+    date as its midnight), times ISO text, nulls null. What came from MongoDB becomes the type that it had.
     """
 
     connection_string: ConnectionString
@@ -114,20 +142,18 @@ class MongoLoader(Loader):
     those are inserted. replace: afterwards the collection holds exactly these rows, its indexes kept.
 
     insert and replace give a row without an `_id` column an ObjectId made from load, op and row number, so that
-    a retry finds what is there already.
+    a retry finds what is there already. replace fills a collection named `_lumos_..` and renames it; the next
+    replace drops what a killed one has left. Of two at the same time, the one that began later wins.
     """
-    key_field: str | tuple[str, ...] = Field("_id", validation_alias=AliasChoices("key_field", "key_fields"))
-    """By which field or fields update and upsert find a document.
+    key_field: Texts = Field(("_id",), validation_alias=AliasChoices("key_field", "key_fields"), min_length=1)
+    """By which field or fields update and upsert find a document; a dot leads into nested documents.
 
-    A key that is twice in the input: the last row wins; within one batch the earlier ones are counted as merged.
+    A key that is twice in the input: the last row wins, and the others are counted as merged. A null key is a bad row.
     """
+    types: dict[str, Mark] = Field(default_factory=dict)
+    """What text columns are: `objectId`, `uuid`, `json` (extended JSON: any value, document or array), or `string`."""
     batch_size: int = Field(1000, ge=1, le=100_000)
     """Documents to a round trip."""
-
-    @property
-    def keys(self) -> tuple[str, ...]:
-        """The key fields, one or several."""
-        return (self.key_field,) if isinstance(self.key_field, str) else self.key_field
 
     @property
     def atomic(self) -> bool:

@@ -1,31 +1,33 @@
 """What every write mode shares: a part of the rows as documents, sending them, and what the server refuses."""
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import bson
 import pyarrow as pa
 from bson.errors import BSONError
-from bson.raw_bson import RawBSONDocument
-from pymongo import InsertOne, UpdateOne
+from pymongo import UpdateOne
 from pymongo.collection import Collection
-from pymongo.errors import BulkWriteError, OperationFailure
+from pymongo.errors import BulkWriteError, DocumentTooLarge, OperationFailure
 from pymongo.results import BulkWriteResult
 
 from lumos_dagster.connectors.mongodb.client import explained
+from lumos_dagster.connectors.mongodb.documents import bad_row
 from lumos_dagster.errors import LumosError
-from lumos_dagster.interface import BadRow, Task
+from lumos_dagster.interface import Task
 
 Documents = Collection[dict[str, Any]]
-Operation = InsertOne[RawBSONDocument] | UpdateOne
+Complaint = Mapping[str, Any]
 
 LARGEST_DOCUMENT = 16 << 20
 DUPLICATE_KEY = 11000
+UNENCODABLE = (BSONError, DocumentTooLarge, OverflowError)
+"""What the driver raises before it sends anything of a document that it cannot send."""
 # Complaints about one document: bad value, wrong type, refused by the validator, key too long, immutable _id ..
 _ABOUT_THE_ROW = frozenset(
-    {2, 9, 14, 15, 16, 22, 28, 40, 52, 53, 54, 55, 56, 57, 66, 121, 146, 10334, DUPLICATE_KEY, 17280}
+    {2, 9, 14, 15, 16, 22, 28, 40, 52, 53, 54, 55, 56, 57, 66, 121, 146, 10334, DUPLICATE_KEY, 17280, 17419, 17420}
 )
 
 
@@ -55,13 +57,17 @@ class Part:
         """
         if not reasons:
             return self
-        bad = (self._bad(place, *reason) for place, reason in sorted(reasons.items()))
+        bad = (bad_row(self.batch, place, self.numbers[place], *reason) for place, reason in sorted(reasons.items()))
         task.bad_rows(bad, len(reasons), "fail" if task.on_error == "null" else None)
         return self.where(lambda place: place not in reasons)
 
-    def _bad(self, place: int, field: str, reason: str) -> BadRow:
-        row = self.batch.slice(place, 1).to_pylist()[0]
-        return BadRow(self.numbers[place], field, row.get(field), reason, row)
+
+def value_at(document: Mapping[str, Any], path: str) -> Any:
+    """The value of a field, which a dot may lead into nested documents to; None where there is none."""
+    value: Any = document
+    for name in path.split("."):
+        value = value.get(name) if isinstance(value, Mapping) else None
+    return value
 
 
 def without_null_keys(part: Part, keys: tuple[str, ...], task: Task) -> Part:
@@ -70,49 +76,48 @@ def without_null_keys(part: Part, keys: tuple[str, ...], task: Task) -> Part:
         place: (key, "the key is null")
         for place, document in enumerate(part.documents)
         for key in keys
-        if key in document and document[key] is None
+        if value_at(document, key) is None
     }
     return part.without(nulls, task)
 
 
-def encoded(part: Part, task: Task) -> tuple[Part, list[RawBSONDocument]]:
-    """The rows that make a document the server can take, each encoded once."""
-    raw: list[RawBSONDocument] = []
+def encodable(part: Part, task: Task) -> Part:
+    """The rows that make a document the server can take; asked where the driver has refused one of them."""
     reasons: dict[int, tuple[str, str]] = {}
     for place, document in enumerate(part.documents):
         try:
-            data = bson.encode(document)
-        except BSONError as error:
+            size = len(bson.encode(document))
+        except UNENCODABLE as error:
             reasons[place] = ("", f"not a BSON document: {error}")
             continue
-        if len(data) > LARGEST_DOCUMENT:
-            reasons[place] = ("", f"the document has {len(data)} bytes, MongoDB takes at most {LARGEST_DOCUMENT}")
-            continue
-        raw.append(RawBSONDocument(data))
-    return part.without(reasons, task), raw
+        if size > LARGEST_DOCUMENT:
+            reasons[place] = ("", f"the document has {size} bytes, MongoDB takes at most {LARGEST_DOCUMENT}")
+    return part.without(reasons, task)
 
 
-def send(
-    collection: Documents, operations: list[Operation], place: str
-) -> tuple[BulkWriteResult, dict[int, Mapping[str, Any]]]:
-    """One unordered bulk write: its counts, and the server's complaint for each operation that it refused.
+def insert(collection: Documents, documents: Sequence[dict[str, Any]], place: str) -> dict[int, Complaint]:
+    """Insert them all, in no order; gives the server's complaint for each document that it refused.
 
     Raises TransientError or TerminalError where the complaint is not about the row.
     """
     try:
-        return collection.bulk_write(
-            operations,  # type: ignore[arg-type] # takes raw documents too
-            ordered=False,
-        ), {}
+        collection.insert_many(documents, ordered=False)
     except BulkWriteError as error:
-        details = dict(error.details or {})
-        complaints = {item["index"]: item for item in details.get("writeErrors", ())}
-        if details.get("writeConcernErrors") or any(item["code"] not in _ABOUT_THE_ROW for item in complaints.values()):
-            raise _whole(details, place) from error
-        return BulkWriteResult(details, acknowledged=True), complaints
+        return _complaints(error, place)[1]
+    return {}
 
 
-def reason(complaint: Mapping[str, Any]) -> tuple[str, str]:
+def update(
+    collection: Documents, operations: Sequence[UpdateOne], place: str
+) -> tuple[BulkWriteResult, dict[int, Complaint]]:
+    """Run them all, in no order: the counts, and the complaints as `insert` gives them."""
+    try:
+        return collection.bulk_write(operations, ordered=False), {}
+    except BulkWriteError as error:
+        return _complaints(error, place)
+
+
+def reason(complaint: Complaint) -> tuple[str, str]:
     """The field and the text of one complaint."""
     field = next(iter(complaint.get("keyPattern") or ()), "")
     text = "a document with this key is there already" if complaint["code"] == DUPLICATE_KEY else complaint["errmsg"]
@@ -125,7 +130,17 @@ def load_key(task: Task, target: tuple[str, ...]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def _complaints(error: BulkWriteError, place: str) -> tuple[BulkWriteResult, dict[int, Complaint]]:
+    details = dict(error.details or {})
+    complaints: dict[int, Complaint] = {item["index"]: item for item in details.get("writeErrors", ())}
+    if details.get("writeConcernErrors") or any(item["code"] not in _ABOUT_THE_ROW for item in complaints.values()):
+        raise _whole(details, place) from error
+    return BulkWriteResult(details, acknowledged=True), complaints
+
+
 def _whole(details: Mapping[str, Any], place: str) -> LumosError:
     worst = next((item for item in details.get("writeErrors", ()) if item["code"] not in _ABOUT_THE_ROW), None)
     worst = worst or details["writeConcernErrors"][0]
-    return explained(OperationFailure(str(worst.get("errmsg")), worst.get("code"), dict(worst)), place)
+    labels = [*worst.get("errorLabels", ()), *details.get("errorLabels", ())]
+    text, code = str(worst.get("errmsg")), worst.get("code")
+    return explained(OperationFailure(text, code, {**worst, "errorLabels": labels}), place)

@@ -2,20 +2,24 @@
 
 from collections.abc import Callable
 from typing import Any
+from uuid import UUID
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from bson import Decimal128
+from bson import Binary, Decimal128, ObjectId
 from bson.datetime_ms import DatetimeMS
+from bson.errors import BSONError
 
-from lumos_dagster.errors import DataError
+from lumos_dagster.connectors.mongodb.extended import from_json
+from lumos_dagster.connectors.mongodb.marks import Field, Mark, mark_of, marked, subtype_of
+from lumos_dagster.errors import ConfigError, DataError
 from lumos_dagster.interface import BadRow, Task
 
 Convert = Callable[[Any], Any]
 
-_DECIMAL_DIGITS = 34
 _MILLISECONDS = pa.timestamp("ms")
 _DECIMALS = (pa.Decimal32Type, pa.Decimal64Type, pa.Decimal128Type, pa.Decimal256Type)
+_LISTS = (pa.ListType, pa.LargeListType, pa.FixedSizeListType)
 _SIMPLE: tuple[tuple[Callable[[pa.DataType], bool], pa.DataType], ...] = (
     (pa.types.is_null, pa.null()),
     (pa.types.is_boolean, pa.bool_()),
@@ -32,19 +36,21 @@ _SIMPLE: tuple[tuple[Callable[[pa.DataType], bool], pa.DataType], ...] = (
     (pa.types.is_fixed_size_binary, pa.binary()),
     (pa.types.is_binary_view, pa.binary()),
 )
+_RULES = "BSON dates hold milliseconds, integers 64 bits; round or convert the field first"
 
 
 class Column:
     """One column on its way to BSON: the casts that it goes through in Arrow, and the last step in Python."""
 
-    def __init__(self, field: "pa.Field[Any]") -> None:
+    def __init__(self, field: Field) -> None:
         self.name: str = field.name
-        self._exact = _bson_type(field.type, field.name)
+        exact = _bson_field(field, field.name)
+        self._exact = exact.type
         self._plain = _plain_type(self._exact)
-        self._convert = _converter(self._exact)
+        self._convert = _converter(exact)
 
     def values(self, array: "pa.Array[Any]") -> list[Any]:
-        """The BSON values. Raises pa.ArrowInvalid where one does not fit."""
+        """The BSON values. Raises ValueError where one does not fit."""
         exact = array if array.type == self._exact else array.cast(self._exact)
         plain: Any = exact if exact.type == self._plain else exact.cast(self._plain)
         values: list[Any] = plain.to_pylist()
@@ -56,17 +62,23 @@ class Column:
         for row in range(len(array)):
             try:
                 self.values(array.slice(row, 1))
-            except pa.ArrowInvalid as error:
-                reasons[row] = f"{str(error).partition(chr(10))[0]}; {_RULES}"
+            except ValueError as error:
+                rules = f"; {_RULES}" if isinstance(error, pa.ArrowInvalid) else ""
+                reasons[row] = str(error).partition("\n")[0] + rules
         return reasons
 
 
-_RULES = "BSON dates hold milliseconds, integers 64 bits, decimals 34 digits; round or convert the field first"
+def columns_of(schema: pa.Schema, types: dict[str, Mark]) -> list[Column]:
+    """A Column for each field, `types` over what the fields' marks say.
 
-
-def columns_of(schema: pa.Schema) -> list[Column]:
-    """A Column for each field. Raises DataError naming one that has no place in a document."""
-    return [Column(field) for field in schema]
+    Raises DataError naming a field that has no place in a document, ConfigError for one of `types` that is not there.
+    """
+    if missing := [name for name in types if name not in schema.names]:
+        raise ConfigError(f"types: {', '.join(missing)} is not among the columns: {', '.join(schema.names)}")
+    _check_names(schema.names, "the input")
+    return [
+        Column(marked(field.name, field.type, types[field.name]) if field.name in types else field) for field in schema
+    ]
 
 
 def fitting(
@@ -79,18 +91,9 @@ def fitting(
     for place, column in enumerate(columns):
         try:
             values.append(column.values(arrays[place]))
-        except pa.ArrowInvalid:
+        except ValueError:
             reasons = column.unfit(arrays[place])
-            found = [
-                BadRow(
-                    first_row + row,
-                    column.name,
-                    batch.column(place)[row].as_py(),
-                    reason,
-                    batch.slice(row, 1).to_pylist()[0],
-                )
-                for row, reason in reasons.items()
-            ]
+            found = [bad_row(batch, row, first_row + row, column.name, reason) for row, reason in reasons.items()]
             if task.on_error == "null":
                 task.bad_rows(found, len(found))
             else:
@@ -98,31 +101,70 @@ def fitting(
             mask = pa.array([row in reasons for row in range(batch.num_rows)])
             arrays[place] = pc.if_else(mask, pa.scalar(None, arrays[place].type), arrays[place])
             values.append(column.values(arrays[place]))
-    task.bad_rows(bad.values(), len(bad))
+    task.bad_rows([bad[row] for row in sorted(bad)], len(bad))
     names = batch.schema.names
-    documents = [dict(zip(names, row, strict=True)) for row in zip(*values, strict=True)]
+    documents = _documents(names, values)
     kept = [row for row in range(batch.num_rows) if row not in bad]
-    clean = pa.RecordBatch.from_arrays(arrays, schema=batch.schema)
+    clean = pa.RecordBatch.from_arrays(arrays, schema=batch.schema) if names else batch
     if bad:
         clean = clean.take(pa.array(kept, pa.int64()))
         documents = [documents[row] for row in kept]
     return clean, documents, [first_row + row for row in kept]
 
 
-def _bson_type(kind: pa.DataType, name: str) -> pa.DataType:
-    """The Arrow type whose every value BSON holds exactly."""
+def documents_of(batch: pa.RecordBatch, columns: list[Column]) -> list[dict[str, Any]]:
+    """The documents of rows that all fit."""
+    arrays = zip(columns, batch.columns, strict=True)
+    return _documents(batch.schema.names, [column.values(array) for column, array in arrays])
+
+
+def bad_row(batch: pa.RecordBatch, row: int, number: int, field: str, reason: str) -> BadRow:
+    """The bad row at a place of the batch, as it is shown and kept aside."""
+    shown = {name: _shown(column.slice(row, 1)) for name, column in zip(batch.schema.names, batch.columns, strict=True)}
+    return BadRow(number, field, shown.get(field), reason, shown)
+
+
+def _documents(names: list[str], values: list[list[Any]]) -> list[dict[str, Any]]:
+    return [dict(zip(names, row, strict=True)) for row in zip(*values, strict=True)]
+
+
+def _shown(one: "pa.Array[Any]") -> Any:
+    try:
+        return one[0].as_py()
+    except (OverflowError, ValueError):  # a date of a year that Python's datetime lacks
+        return one.to_string(skip_new_lines=True)
+
+
+def _check_names(names: list[str], where: str) -> None:
+    doubled = next((name for name in names if names.count(name) > 1), None)
+    if doubled is not None:
+        raise DataError(f"{where} has more than one field named {doubled!r}, and a document has each name once")
+
+
+def _bson_field(field: Field, path: str) -> Field:
+    """The field of the Arrow type whose every value BSON holds exactly, its mark kept where that type can have it."""
+    kind = _bson_type(field.type, path)
+    mark = mark_of(field)
+    fits = pa.types.is_binary(kind) if subtype_of(mark) is not None else pa.types.is_string(kind)
+    return marked(field.name, kind, mark if fits else "")
+
+
+def _bson_type(kind: pa.DataType, path: str) -> pa.DataType:
     for is_kind, bson_type in _SIMPLE:
         if is_kind(kind):
             return bson_type
+    if isinstance(kind, pa.BaseExtensionType):
+        return _bson_type(kind.storage_type, path)
     if isinstance(kind, pa.DictionaryType):
-        return _bson_type(kind.value_type, name)
+        return _bson_type(kind.value_type, path)
     if isinstance(kind, pa.StructType):
-        return pa.struct([pa.field(field.name, _bson_type(field.type, f"{name}.{field.name}")) for field in kind])
-    if isinstance(kind, pa.ListType | pa.LargeListType | pa.FixedSizeListType):
-        return pa.list_(_bson_type(kind.value_type, f"{name}[]"))
+        _check_names([field.name for field in kind], f"column {path!r}")
+        return pa.struct([_bson_field(field, f"{path}.{field.name}") for field in kind])
+    if isinstance(kind, _LISTS):
+        return pa.list_(_bson_field(kind.value_field, f"{path}[]"))
     if isinstance(kind, _DECIMALS):
-        return pa.decimal128(min(kind.precision, _DECIMAL_DIGITS), min(kind.scale, _DECIMAL_DIGITS))
-    raise DataError(f"column {name!r} is {kind}, for which MongoDB has no type: convert it (convert_field) first")
+        return kind
+    raise DataError(f"column {path!r} is {kind}, for which MongoDB has no type: convert it (convert_field) first")
 
 
 def _plain_type(kind: pa.DataType) -> pa.DataType:
@@ -136,16 +178,45 @@ def _plain_type(kind: pa.DataType) -> pa.DataType:
     return kind
 
 
-def _converter(kind: pa.DataType) -> Convert | None:
+def _converter(field: Field) -> Convert | None:
+    kind, mark = field.type, mark_of(field)
+    if mark in _OF_MARK:
+        return _OF_MARK[mark]
+    if (subtype := subtype_of(mark)) is not None:
+        return lambda value: Binary(value, subtype)
     if kind == _MILLISECONDS:
         return DatetimeMS
     if pa.types.is_decimal(kind):
-        return Decimal128
+        return _decimal
     if pa.types.is_struct(kind):
-        return _struct_converter({field.name: _converter(field.type) for field in kind})
-    if pa.types.is_list(kind) and (item := _converter(kind.value_type)):
+        return _struct_converter({inner.name: _converter(inner) for inner in kind})
+    if pa.types.is_list(kind) and (item := _converter(kind.value_field)):
         return lambda values: [None if value is None else item(value) for value in values]
     return None
+
+
+def _decimal(value: Any) -> Decimal128:
+    try:
+        return Decimal128(value)
+    except ArithmeticError:
+        raise ValueError("more than the 34 digits of BSON's decimals; round the field first") from None
+
+
+def _object_id(text: str) -> ObjectId:
+    try:
+        return ObjectId(text)
+    except BSONError:
+        raise ValueError("not an ObjectId, which has 24 hex digits; if it is plain text, say types: string") from None
+
+
+def _uuid(text: str) -> Binary:
+    try:
+        return Binary.from_uuid(UUID(text))
+    except ValueError:
+        raise ValueError("not a UUID; if it is plain text, say types: string") from None
+
+
+_OF_MARK: dict[str, Convert] = {"objectId": _object_id, "uuid": _uuid, "json": from_json}
 
 
 def _struct_converter(fields: dict[str, Convert | None]) -> Convert | None:

@@ -4,15 +4,14 @@ import struct
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date, datetime, time
 from typing import IO, TYPE_CHECKING, Any
 
 import bson
 import pyarrow as pa
-from bson import json_util
 from bson.codec_options import CodecOptions, DatetimeConversion
 
 from lumos_dagster.connectors.mongodb.client import Client, connected
+from lumos_dagster.connectors.mongodb.extended import bson_value
 from lumos_dagster.connectors.mongodb.shapes import Shape
 from lumos_dagster.errors import TerminalError
 from lumos_dagster.interface import Task
@@ -36,21 +35,23 @@ def read(options: "MongoExtractor", task: Task) -> Iterator[pa.RecordBatchReader
             for path, values in field.odd_paths(name):
                 task.count.notes[f"{path}: values of no common type kept as JSON text"] = values
         kept.seek(0)
-        schema = pa.schema([pa.field(name, field.arrow()) for name, field in shape.fields.items()])
+        schema = pa.schema([field.field(name) for name, field in shape.fields.items()])
         yield pa.RecordBatchReader.from_batches(schema, _batches(kept, shape, schema, options.batch_size))
 
 
 def _keep(options: "MongoExtractor", client: Client, kept: IO[bytes], task: Task) -> Shape:
-    shape = Shape()
+    shape = Shape.of_rows(_named(options))
+    seen = 0
     for raw in _raw_batches(options, client):
         task.cancellation.check()
         if not raw:
             continue
         kept.write(_SIZE.pack(len(raw)))
         kept.write(raw)
-        for document in bson.decode_all(raw, _CODEC):
-            shape.see(document)
-    if not shape.seen:
+        documents = bson.decode_all(raw, _CODEC)
+        shape.see_documents(documents)
+        seen += len(documents)
+    if not seen:
         _check_collection(options, client)
     return shape
 
@@ -58,12 +59,12 @@ def _keep(options: "MongoExtractor", client: Client, kept: IO[bytes], task: Task
 def _raw_batches(options: "MongoExtractor", client: Client) -> Iterator[bytes]:
     collection = client[options.database][options.collection]
     if options.pipeline is not None:
-        stages = [_extended(stage) for stage in options.pipeline]
+        stages = [bson_value(stage) for stage in options.pipeline]
         with collection.aggregate_raw_batches(stages, batchSize=options.batch_size, allowDiskUse=True) as cursor:
             yield from cursor
         return
     found = collection.find_raw_batches(
-        _extended(options.filter),
+        bson_value(options.filter),
         _projection(options),
         sort=list(options.sort.items()) if options.sort else None,
         limit=options.limit or 0,
@@ -73,33 +74,29 @@ def _raw_batches(options: "MongoExtractor", client: Client) -> Iterator[bytes]:
         yield from cursor
 
 
+def _named(options: "MongoExtractor") -> list[str]:
+    """The columns that were asked for by name, which are there in any case and in that order."""
+    if not isinstance(options.projection, tuple):
+        return []
+    return list(dict.fromkeys(name.partition(".")[0] for name in options.projection))
+
+
 def _projection(options: "MongoExtractor") -> Any:
     if isinstance(options.projection, tuple):
         return {"_id": 0} | dict.fromkeys(options.projection, 1)
-    return None if options.projection is None else _extended(options.projection)
-
-
-def _extended(value: Any) -> Any:
-    """Extended JSON (`{$oid: ..}`, `{$date: ..}`) as BSON types; the times that placeholders gave stay times."""
-    if isinstance(value, dict):
-        return json_util.object_hook({name: _extended(item) for name, item in value.items()})
-    if isinstance(value, list | tuple):
-        return [_extended(item) for item in value]
-    if isinstance(value, date) and not isinstance(value, datetime):
-        return datetime.combine(value, time.min)
-    return value
+    return None if options.projection is None else bson_value(options.projection)
 
 
 def _check_collection(options: "MongoExtractor", client: Client) -> None:
     """MongoDB reads a collection that is not there as an empty one; to a user that is a mistake."""
-    names = client[options.database].list_collection_names()
+    names = client[options.database].list_collection_names(authorizedCollections=True)
     if options.collection not in names:
         there = ", ".join(sorted(names)) or "none"
         raise TerminalError(f"{options.location()}: there is no such collection; in the database: {there}")
 
 
 def _batches(kept: IO[bytes], shape: Shape, schema: pa.Schema, most: int) -> Iterator[pa.RecordBatch]:
-    columns = [(name, field.converter(), field.arrow()) for name, field in shape.fields.items()]
+    columns = [(name, field.converter(), schema.field(name).type) for name, field in shape.fields.items()]
     while head := kept.read(_SIZE.size):
         documents = bson.decode_all(kept.read(_SIZE.unpack(head)[0]), _CODEC)
         for start in range(0, len(documents), most):

@@ -1,13 +1,18 @@
-"""What shape documents have: BSON types seen field by field, and the Arrow type that holds them all exactly."""
+"""What shape documents have: BSON types seen column by column, and the Arrow field that holds them all exactly."""
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator
+from itertools import chain
 from typing import Any
 from uuid import UUID
 
 import pyarrow as pa
-from bson import Binary, Decimal128, Int64, ObjectId, json_util
+from bson import Binary, Decimal128, Int64, ObjectId
 from bson.binary import UUID_SUBTYPE
 from bson.datetime_ms import DatetimeMS
+
+from lumos_dagster.connectors.mongodb.extended import as_json
+from lumos_dagster.connectors.mongodb.marks import Field, binary_mark, marked, subtype_of
 
 Convert = Callable[[Any], Any]
 
@@ -18,7 +23,7 @@ _KINDS: dict[type, str] = {
     float: "double",
     str: "text",
     bytes: "binary",
-    ObjectId: "object_id",
+    ObjectId: "objectId",
     DatetimeMS: "date",
     Decimal128: "decimal",
     list: "list",
@@ -30,12 +35,13 @@ _SIMPLE: dict[str, pa.DataType] = {
     "double": pa.float64(),
     "text": pa.string(),
     "binary": pa.binary(),
-    "object_id": pa.string(),
+    "objectId": pa.string(),
     "uuid": pa.string(),
     "date": pa.timestamp("ms", tz="UTC"),
 }
+_MARKED = ("objectId", "uuid")
 _CONVERT: dict[str, Convert] = {
-    "object_id": str,
+    "objectId": str,
     "uuid": lambda value: str(UUID(bytes=bytes(value))),
     "date": int,
     "decimal": lambda value: value.to_decimal(),
@@ -58,37 +64,56 @@ class Shape:
         self._integer_digits = 0
         self._scale = 0
 
-    def see(self, value: Any) -> None:
-        """Take one value into account; null fits everywhere."""
-        if value is None:
-            return
-        self.seen += 1
-        kind = _KINDS.get(type(value)) or _rare_kind(value)
-        self._kinds.add(kind)
-        if kind == "document":
-            self._see_document(value)
-        elif kind == "list":
-            self._item = self._item or Shape()
-            for item in value:
-                self._item.see(item)
-        elif kind == "decimal":
-            self._see_decimal(value)
+    @classmethod
+    def of_rows(cls, names: list[str]) -> "Shape":
+        """The shape of whole documents, which have these fields in any case."""
+        shape = cls()
+        shape._fields = {name: cls() for name in names}
+        return shape
 
-    def _see_document(self, document: dict[str, Any]) -> None:
-        for name, value in document.items():
+    def see(self, values: list[Any]) -> None:
+        """Take the values at this place of many documents into account; null fits everywhere."""
+        values = [value for value in values if value is not None]
+        self.seen += len(values)
+        for python_type in set(map(type, values)):
+            kind = _KINDS.get(python_type)
+            these: list[Any] = [value for value in values if type(value) is python_type]
+            if kind is None:
+                self._kinds.update(map(_rare_kind, these))
+                continue
+            self._kinds.add(kind)
+            if kind == "document" and "other" not in self._kinds:
+                self.see_documents(these)
+                if len(self._fields) > _MOST_FIELDS:
+                    self._kinds.add("other")
+                    self._fields.clear()
+            elif kind == "list":
+                self._item = self._item or Shape()
+                self._item.see(list(chain.from_iterable(these)))
+            elif kind == "decimal":
+                self._see_decimals(these)
+
+    def see_documents(self, documents: list[dict[str, Any]]) -> None:
+        """Take the fields of many documents into account."""
+        columns: defaultdict[str, list[Any]] = defaultdict(list)
+        for document in documents:
+            for name, value in document.items():
+                columns[name].append(value)
+        for name, values in columns.items():
             field = self._fields.get(name)
             if field is None:
                 field = self._fields[name] = Shape()
-            field.see(value)
+            field.see(values)
 
-    def _see_decimal(self, value: Decimal128) -> None:
-        number = value.to_decimal()
-        exponent = number.as_tuple().exponent
-        if not isinstance(exponent, int):  # NaN and the infinities
-            self._kinds.add("other")
-            return
-        self._integer_digits = max(self._integer_digits, number.adjusted() + 1)
-        self._scale = max(self._scale, -exponent)
+    def _see_decimals(self, values: list[Decimal128]) -> None:
+        for number in map(Decimal128.to_decimal, values):
+            sign, digits, exponent = number.as_tuple()
+            # Arrow has neither NaN nor the infinities nor minus zero among its decimals.
+            if not isinstance(exponent, int) or (sign and not any(digits)):
+                self._kinds.add("other")
+                continue
+            self._integer_digits = max(self._integer_digits, number.adjusted() + 1)
+            self._scale = max(self._scale, -exponent)
 
     @property
     def fields(self) -> dict[str, "Shape"]:
@@ -101,25 +126,29 @@ class Shape:
         if len(self._kinds) > 1 or "other" in self._kinds:
             return True
         if "document" in self._kinds:
-            return not 0 < len(self._fields) <= _MOST_FIELDS
+            return not self._fields
         return "decimal" in self._kinds and self._integer_digits + self._scale > _MOST_DIGITS
 
-    def arrow(self) -> pa.DataType:
-        """The type that holds every value seen."""
-        if not self._kinds or self.odd:
-            return pa.string()
+    def field(self, name: str) -> Field:
+        """The field that holds every value seen, marked with the BSON type where Arrow's does not tell it."""
+        if not self._kinds:
+            return pa.field(name, pa.string())
+        if self.odd:
+            return marked(name, pa.string(), "json")
         (kind,) = self._kinds
         if kind == "document":
-            return pa.struct([pa.field(name, shape.arrow()) for name, shape in self._fields.items()])
+            return pa.field(name, pa.struct([shape.field(inner) for inner, shape in self._fields.items()]))
         if kind == "list":
-            return pa.list_((self._item or Shape()).arrow())
+            return pa.field(name, pa.list_((self._item or Shape()).field("item")))
         if kind == "decimal":
             digits = self._integer_digits + self._scale
-            return pa.decimal128(38, self._scale) if digits <= 38 else pa.decimal256(76, self._scale)
-        return _SIMPLE[kind]
+            return pa.field(name, pa.decimal128(38, self._scale) if digits <= 38 else pa.decimal256(76, self._scale))
+        if subtype_of(kind) is not None:
+            return marked(name, pa.binary(), kind)
+        return marked(name, _SIMPLE[kind], kind if kind in _MARKED else "")
 
     def converter(self) -> Convert | None:
-        """What turns a value into what Arrow takes for `arrow`, or None where it is that already."""
+        """What turns a value into what Arrow takes for `field`, or None where it is that already."""
         if not self._kinds:
             return None
         if self.odd:
@@ -142,13 +171,11 @@ class Shape:
             yield from self._item.odd_paths(f"{path}[]")
 
 
-def as_json(value: Any) -> str:
-    """A value as extended JSON, which names every BSON type that JSON lacks."""
-    return json_util.dumps(value, json_options=json_util.RELAXED_JSON_OPTIONS, ensure_ascii=False)
-
-
 def _rare_kind(value: Any) -> str:
-    return "uuid" if isinstance(value, Binary) and value.subtype == UUID_SUBTYPE else "other"
+    if not isinstance(value, Binary):
+        return "other"
+    is_uuid = value.subtype == UUID_SUBTYPE and len(value) == 16
+    return "uuid" if is_uuid else binary_mark(value.subtype)
 
 
 def _document_converter(fields: dict[str, Convert | None]) -> Convert | None:

@@ -1,14 +1,29 @@
 """Changing documents by key: update what is there, or insert it where it is not."""
 
+import math
+from collections.abc import Iterable, Iterator
+from decimal import Decimal
 from typing import Any
 
 import bson
-from bson.raw_bson import RawBSONDocument
+import pyarrow as pa
+from bson import Decimal128
 from pymongo import UpdateOne
 
-from lumos_dagster.connectors.mongodb.bulk import Documents, Operation, Part, encoded, reason, send, without_null_keys
+from lumos_dagster.connectors.mongodb.bulk import (
+    UNENCODABLE,
+    Documents,
+    Part,
+    encodable,
+    reason,
+    update,
+    value_at,
+    without_null_keys,
+)
 from lumos_dagster.errors import ConfigError, DataError
 from lumos_dagster.interface import LoadResult, Task
+
+Keyed = tuple[pa.RecordBatch, list[int], list[bytes]]
 
 
 class Updating:
@@ -23,22 +38,19 @@ class Updating:
         self._task = task
         self._keys = keys
         self._upsert = upsert
-        self._counts = {"inserted": 0, "updated": 0, "unchanged": 0, "merged": 0, "unmatched": 0, "bytes": 0}
+        self._counts = {"inserted": 0, "updated": 0, "unchanged": 0, "merged": 0, "unmatched": 0}
         if keys != ("_id",):
             self._see_to_index()
 
     def put(self, part: Part) -> None:
-        """Update or insert by the rows of one part."""
-        part = without_null_keys(part, self._keys, self._task)
-        part = self._last_of_each_key(part)
-        part, raw = encoded(part, self._task)
-        if not raw:
-            return
-        operations: list[Operation] = [
-            UpdateOne(self._filter(document), {"$set": self._changes(document)}, upsert=self._upsert)
-            for document in part.documents
-        ]
-        result, complaints = send(self._collection, operations, self._place)
+        """Update or insert by the rows of one part, in which each key stands once."""
+        try:
+            result, complaints = update(self._collection, self._operations(part), self._place)
+        except UNENCODABLE:  # what was sent before may be sent again
+            part = encodable(part, self._task)
+            if not part.numbers:
+                return
+            result, complaints = update(self._collection, self._operations(part), self._place)
         part = part.without({place: reason(complaint) for place, complaint in complaints.items()}, self._task)
         unmatched = len(part.numbers) - result.matched_count - result.upserted_count
         if unmatched:
@@ -48,34 +60,42 @@ class Updating:
         self._counts["updated"] += result.modified_count
         self._counts["unchanged"] += result.matched_count - result.modified_count
         self._counts["unmatched"] += unmatched
-        self._counts["bytes"] += sum(len(document.raw) for document in raw)
         self._task.accept(part.batch)
+
+    def keyed(self, parts: Iterable[Part]) -> Iterator[Keyed]:
+        """The rows whose key is whole, with their numbers and keys."""
+        for part in parts:
+            whole = without_null_keys(part, self._keys, self._task)
+            yield whole.batch, whole.numbers, [self._key(document) for document in whole.documents]
+
+    def merged(self, rows: int) -> None:
+        """Count rows that a later one with the same key stands for."""
+        self._counts["merged"] += rows
 
     @property
     def result(self) -> LoadResult:
         """What became of the rows so far."""
         return LoadResult(**self._counts)
 
-    def _last_of_each_key(self, part: Part) -> Part:
-        """Without order among the operations of a bulk write, a key may stand in it only once: the last row wins."""
-        last = {self._key(document): place for place, document in enumerate(part.documents)}
-        self._counts["merged"] += len(part.documents) - len(last)
-        places = set(last.values())
-        return part.where(lambda place: place in places)
+    def _operations(self, part: Part) -> list[UpdateOne]:
+        return [
+            UpdateOne(self._filter(document), {"$set": self._changes(document)}, upsert=self._upsert)
+            for document in part.documents
+        ]
 
     def _key(self, document: dict[str, Any]) -> bytes:
-        return bson.encode({key: document.get(key) for key in self._keys})
+        return bson.encode({key: _comparable(value_at(document, key)) for key in self._keys})
 
     def _filter(self, document: dict[str, Any]) -> dict[str, Any]:
-        return {key: {"$eq": document[key]} for key in self._keys}
+        return {key: {"$eq": value_at(document, key)} for key in self._keys}
 
-    def _changes(self, document: dict[str, Any]) -> RawBSONDocument:
-        others = {name: value for name, value in document.items() if name not in self._keys}
-        return RawBSONDocument(bson.encode(others or document))
+    def _changes(self, document: dict[str, Any]) -> dict[str, Any]:
+        return {name: value for name, value in document.items() if name not in self._keys} or document
 
     def _keys_there(self, part: Part) -> set[bytes]:
         if len(self._keys) == 1:
-            wanted: dict[str, Any] = {self._keys[0]: {"$in": [document[self._keys[0]] for document in part.documents]}}
+            (key,) = self._keys
+            wanted: dict[str, Any] = {key: {"$in": [value_at(document, key) for document in part.documents]}}
         else:
             wanted = {"$or": [self._filter(document) for document in part.documents]}
         found = self._collection.find(wanted, {"_id": 0} | dict.fromkeys(self._keys, 1))
@@ -95,11 +115,32 @@ class Updating:
         )
 
 
-def check_keys(names: list[str], keys: tuple[str, ...]) -> None:
+def check_keys(schema: pa.Schema, keys: tuple[str, ...]) -> None:
     """Hold the columns against the key fields, before anything is written."""
-    if missing := [key for key in keys if key not in names]:
-        raise ConfigError(f"key_field {', '.join(missing)} is not among the columns: {', '.join(names)}")
-    if special := [name for name in names if "." in name or name.startswith("$")]:
+    if missing := [key for key in keys if not _has(schema, key)]:
+        raise ConfigError(f"key_field {', '.join(missing)} is not among the columns: {', '.join(schema.names)}")
+    if special := [name for name in schema.names if "." in name or name.startswith("$") or not name]:
         raise DataError(
-            f"column {special[0]!r}: an update takes a dot for a path and $ for an operator; rename it (rename_field)"
+            f"column {special[0]!r}: an update takes a dot for a path, $ for an operator and no empty name; "
+            "rename it (rename_field)"
         )
+
+
+def _has(schema: pa.Schema, path: str) -> bool:
+    first, *others = path.split(".")
+    if first not in schema.names:
+        return False
+    kind = schema.field(first).type
+    for name in others:
+        if not isinstance(kind, pa.StructType) or kind.get_field_index(name) < 0:
+            return False
+        kind = kind.field(name).type
+    return True
+
+
+def _comparable(value: Any) -> Any:
+    """The value so that what MongoDB takes as equal is equal: 1, 1.0 and the decimal 1.00; 0.0 and -0.0."""
+    number = value.to_decimal() if isinstance(value, Decimal128) else value
+    if isinstance(number, bool) or not isinstance(number, int | float | Decimal):
+        return value
+    return {"": str(int(number))} if math.isfinite(number) and number == int(number) else value

@@ -1,42 +1,104 @@
 """Writing MongoDB: the rows in parts of `batch_size`, each sent the way its mode asks for."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Generator, Iterator
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-from pymongo.errors import PyMongoError
 
-from lumos_dagster.connectors.mongodb.bulk import Documents, Part, load_key
-from lumos_dagster.connectors.mongodb.client import Client, connected
-from lumos_dagster.connectors.mongodb.documents import columns_of, fitting
+from lumos_dagster.connectors.mongodb.bulk import Documents, Part
+from lumos_dagster.connectors.mongodb.client import connected
+from lumos_dagster.connectors.mongodb.documents import Column, columns_of, documents_of, fitting
 from lumos_dagster.connectors.mongodb.inserting import Inserting
+from lumos_dagster.connectors.mongodb.repeats import last_of_each_key
+from lumos_dagster.connectors.mongodb.replacing import beside
 from lumos_dagster.connectors.mongodb.updating import Updating, check_keys
-from lumos_dagster.errors import TerminalError
+from lumos_dagster.errors import ConfigError, TerminalError
 from lumos_dagster.interface import LoadResult, Task
 
 if TYPE_CHECKING:
     from lumos_dagster.connectors.mongodb import MongoLoader
 
+_PART_BYTES = 32 << 20
+
 
 def write(options: "MongoLoader", rows: pa.RecordBatchReader, task: Task) -> LoadResult:
     """Write all rows in the loader's mode."""
-    columns = columns_of(rows.schema)
+    columns = columns_of(rows.schema, options.types)
     if options.mode in ("update", "upsert"):
-        check_keys(rows.schema.names, options.keys)
-    place = options.location()
-    with connected(options.connection_string, place, task) as client, _mode(options, client, rows.schema, task) as mode:
-        first = 1
-        for batch in _regrouped(rows, options.batch_size):
+        check_keys(rows.schema, options.key_field)
+    with connected(options.connection_string, options.location(), task) as client:
+        collection = client[options.database][options.collection]
+        found = _target(options, collection)
+        with _mode(options, collection, found, task, own_ids="_id" in rows.schema.names) as mode:
+            parts = _parts(rows, columns, options.batch_size, task)
+            if isinstance(mode, Updating):
+                parts = _once_by_key(parts, mode, columns, rows.schema)
+            with closing(parts):
+                for part in parts:
+                    task.cancellation.check()
+                    if part.numbers:
+                        mode.put(part)
             task.cancellation.check()
-            mode.put(Part(*fitting(batch, columns, first, task)))
-            first += batch.num_rows
-        task.cancellation.check()
     return mode.result
 
 
+@contextmanager
+def _mode(
+    options: "MongoLoader", collection: Documents, found: dict[str, Any], task: Task, *, own_ids: bool
+) -> Iterator[Inserting | Updating]:
+    place = options.location()
+    match options.mode:
+        case "insert":
+            yield Inserting(collection, place, task, own_ids=own_ids, fresh=False)
+        case "replace":
+            with beside(collection, found, place, task) as ours:
+                yield Inserting(ours, place, task, own_ids=own_ids, fresh=True)
+        case "update" | "upsert":
+            yield Updating(collection, place, task, options.key_field, upsert=options.mode == "upsert")
+
+
+def _target(options: "MongoLoader", collection: Documents) -> dict[str, Any]:
+    """What the server says of the collection, {} where it is not there yet. Raises an error for one we cannot fill."""
+    place, replaces = options.location(), options.mode == "replace"
+    if not collection.write_concern.acknowledged:
+        raise ConfigError("connection_string has w=0, by which no one learns which rows arrived: take it away")
+    found = next(iter(collection.database.list_collections(filter={"name": collection.name})), {})
+    kind = found.get("type", "collection")
+    if kind == "view" or (kind != "collection" and options.mode != "insert"):
+        raise TerminalError(f"{place} is a {kind}, which mode {options.mode} cannot write: name a plain collection")
+    if replaces and found.get("options", {}).get("capped"):
+        raise TerminalError(
+            f"{place} is capped, so it would drop rows beyond its size, and replace promises all of them: "
+            "use mode insert, or a plain collection"
+        )
+    if replaces and found and _is_sharded(collection):
+        raise TerminalError(f"{place} is sharded, and MongoDB renames nothing over it: use mode upsert, or insert")
+    return dict(found)
+
+
+def _is_sharded(collection: Documents) -> bool:
+    database = collection.database
+    return database.client.is_mongos and bool(database.command("collStats", collection.name).get("sharded"))
+
+
+def _parts(rows: pa.RecordBatchReader, columns: list[Column], size: int, task: Task) -> Generator[Part]:
+    """The good rows as documents; the others are booked as bad."""
+    first = 1
+    for batch in _regrouped(rows, size):
+        task.cancellation.check()
+        yield Part(*fitting(batch, columns, first, task))
+        first += batch.num_rows
+
+
+def _once_by_key(parts: Iterator[Part], mode: Updating, columns: list[Column], schema: pa.Schema) -> Generator[Part]:
+    """Without order among the operations of a bulk write a key may stand in it only once: the last row wins."""
+    for batch, numbers in last_of_each_key(mode.keyed(parts), schema, mode.merged):
+        yield Part(batch, documents_of(batch, columns), numbers)
+
+
 def _regrouped(rows: pa.RecordBatchReader, size: int) -> Iterator[pa.RecordBatch]:
-    """The rows in batches of `size`, however they came: a round trip is dear, and merging must not hang on it."""
+    """The rows in batches of `size`, however they came, since a round trip is dear; fewer where they are large."""
     pending: list[pa.RecordBatch] = []
     missing = size
     for batch in rows:
@@ -47,55 +109,13 @@ def _regrouped(rows: pa.RecordBatchReader, size: int) -> Iterator[pa.RecordBatch
         if start < batch.num_rows:
             pending.append(batch.slice(start))
             missing -= batch.num_rows - start
+        if sum(part.nbytes for part in pending) > _PART_BYTES:
+            yield _joined(pending)
+            missing, pending = size, []
     if pending:
         yield _joined(pending)
 
 
 def _joined(batches: list[pa.RecordBatch]) -> pa.RecordBatch:
-    return pa.Table.from_batches(batches).combine_chunks().to_batches()[0]
-
-
-@contextmanager
-def _mode(options: "MongoLoader", client: Client, schema: pa.Schema, task: Task) -> Iterator[Inserting | Updating]:
-    collection = client[options.database][options.collection]
-    own_ids = "_id" in schema.names
-    place = options.location()
-    match options.mode:
-        case "insert":
-            yield Inserting(collection, place, task, own_ids=own_ids, fresh=False)
-        case "replace":
-            with _beside(collection, place, task) as beside:
-                yield Inserting(beside, place, task, own_ids=own_ids, fresh=True)
-        case "update" | "upsert":
-            yield Updating(collection, place, task, options.keys, upsert=options.mode == "upsert")
-
-
-@contextmanager
-def _beside(collection: Documents, place: str, task: Task) -> Iterator[Documents]:
-    """An empty collection with the options and indexes of the target, renamed over it when the block ends well.
-
-    Its name is the load's, so that the next attempt finds and drops what a killed one left.
-    """
-    database = collection.database
-    beside = database[f"_lumos_{load_key(task, (place,))[:24]}"]
-    beside.drop()
-    none: dict[str, Any] = {"type": "collection", "options": {}}
-    found = next(iter(database.list_collections(filter={"name": collection.name})), none)
-    if found["type"] != "collection":
-        raise TerminalError(f"{place} is a {found['type']}, which cannot be replaced: name a plain collection")
-    database.create_collection(beside.name, **found["options"])
-    try:
-        indexes = [
-            {name: value for name, value in index.items() if name not in ("v", "ns")}
-            for index in collection.list_indexes()
-            if index["name"] != "_id_"
-        ]
-        if indexes:
-            database.command("createIndexes", beside.name, indexes=indexes)
-        yield beside
-        task.cancellation.check()
-        beside.rename(collection.name, dropTarget=True)
-    except BaseException:
-        with suppress(PyMongoError):
-            beside.drop()
-        raise
+    joined: pa.RecordBatch = pa.concat_batches(batches)  # type: ignore[attr-defined] # the stubs lack it
+    return joined

@@ -30,6 +30,14 @@ def place(mongodb_url: str, mongodb_database: str) -> dict[str, Any]:
 
 
 @pytest.fixture
+def address(mongodb_url: str) -> tuple[str, int]:
+    with MongoClient[dict[str, Any]](mongodb_url) as client:
+        client.admin.command("ping")
+        assert client.address is not None
+        return client.address
+
+
+@pytest.fixture
 def read(place: dict[str, Any], book: Book) -> Read:
     def read(**options: Any) -> tuple[pa.Table, Count]:
         with book.task("read") as task, MongoExtractor(**place | options).read(task) as rows:
