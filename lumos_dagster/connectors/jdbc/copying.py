@@ -52,12 +52,10 @@ def _batches(copy: Any, schema: pa.Schema, rows: int) -> Iterator[pa.RecordBatch
         true_values=["t"], false_values=["f"],
     )  # fmt: skip
     for block in _blocks(copy, rows):
-        if block.startswith(codecs.BOM_UTF8):  # the reader takes one away, but here it is the first value's
-            block = codecs.BOM_UTF8 + block
         # One block, so that no value is too long for it.
-        read = pacsv.ReadOptions(column_names=list(types), block_size=len(block) + 1, use_threads=False)
+        read = pacsv.ReadOptions(column_names=list(types), block_size=len(block) + 4, use_threads=False)
         try:
-            table = pacsv.read_csv(io.BytesIO(block), read, parse, values)
+            table = pacsv.read_csv(io.BytesIO(_kept(block)), read, parse, values)
             columns = [_typed(column, field.type) for column, field in zip(table.columns, schema, strict=True)]
         except pa.ArrowInvalid as error:
             raise DataError(
@@ -65,6 +63,11 @@ def _batches(copy: Any, schema: pa.Schema, rows: int) -> Iterator[pa.RecordBatch
                 "no place in every type: select such a column as text (column::text)"
             ) from None
         yield from pa.Table.from_arrays(columns, schema=schema).to_batches()
+
+
+def _kept(block: bytes) -> bytes:
+    """The reader takes a byte order mark away, but here it is the first value's."""
+    return codecs.BOM_UTF8 + block if block.startswith(codecs.BOM_UTF8) else block
 
 
 def _blocks(copy: Any, rows: int) -> Iterator[bytes]:

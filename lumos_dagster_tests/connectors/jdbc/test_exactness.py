@@ -117,14 +117,16 @@ def test_lists_become_arrays(
 
 @pytest.mark.parametrize("options", [{"table_name": LONG}, {"table_name": f"{LONG}.t"}])
 def test_the_name_of_a_table_that_would_be_cut(postgres_place: Place, options: dict[str, Any]) -> None:
-    with pytest.raises(DataError, match="has 64 bytes, and the database keeps only 63 of a name; set a shorter table_"):
+    with pytest.raises(
+        DataError, match="has 64 bytes, and the database keeps only 63 of a name; set another table_name"
+    ):
         postgres_place.load([{"id": 1}], create_table=True, **options)
 
 
 @pytest.mark.parametrize("load_mode", ["insert", "upsert", "replace"])
 def test_the_name_of_a_column_that_would_be_cut(postgres_place: Place, load_mode: str) -> None:
     rows = [{"id": 1, "é" * 32: 2}]
-    message = r"has 64 bytes, and the database keeps only 63 of a name; give the column a shorter one \(columns\)"
+    message = r"has 64 bytes, and the database keeps only 63 of a name; give the column another one \(columns\)"
     with pytest.raises(DataError, match=message):
         postgres_place.load(rows, create_table=True, load_mode=load_mode)
     postgres_place.sql("create table t (id integer primary key)")

@@ -97,11 +97,12 @@ def test_a_trigger_in_sqlites_ddl(sqlite_place: Place) -> None:
     [
         ("create table others (id integer)", TerminalError, "table_schema was run, but there is no table [`\"]other[`\"].*Did you mean 'others'"),
         ("create tabel other (id integer)", TerminalError, "syntax error|error in your SQL syntax"),
-        ('create table other (id integer, V integer)', DataError, "no column 'v'; it has id, V. Map .*columns: {v: V}"),
+        ('create table other (id integer, <V> integer)', DataError, "no column 'v'; it has id, V. Map .*columns: {v: V}"),
         ("create table other (ident integer)", DataError, "has no column of the input; it has ident"),
     ],
 )  # fmt: skip
 def test_a_ddl_that_does_not_do(place: Place, ddl: str, error: type[Exception], message: str) -> None:
+    ddl = ddl.replace("<V>", place.quoted("V"))
     with pytest.raises(error, match=message):
         place.load([{"id": 1, "v": 2}] if "ident" not in ddl else [{"v": 1}], table_name="other", table_schema=ddl)
     if place.name == "mariadb" and error is DataError:

@@ -79,5 +79,5 @@ def _given_as(kind: str) -> str:
 
 
 def _spelled(text: str) -> str:
-    """ "2026-01-02 03:04:05.1234567 +08:00" has a space before the zone, which is none of ours."""
+    """The text without the space before its zone: 2026-01-02 03:04:05.1234567 +08:00."""
     return text.replace(" +", "+").replace(" -", "-")
