@@ -97,6 +97,7 @@ def export(run_id: str, file: str, op: str | None, attempt: int | None, as_json:
 
     The rows' own columns come first, then what was wrong with each: _reject_run, _reject_job, _reject_op,
     _reject_operation, _reject_row, _reject_field, _reject_value, _reject_reason.
+    A jdbc loader leaves these out with schema_change: ignore.
     """
     try:
         found = _chosen(run_id, op, attempt)

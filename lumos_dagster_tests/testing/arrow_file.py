@@ -9,7 +9,7 @@ from typing import Literal
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lumos_dagster.errors import TerminalError, TransientError
+from lumos_dagster.errors import DataError, TerminalError, TransientError
 from lumos_dagster.interface import ConnectionString, Extractor, Loader, LoadResult, Task
 
 
@@ -141,6 +141,9 @@ def _reach(server: ConnectionString | None) -> None:
 def _join(parts: list[Path], file: Path) -> None:
     beside = file.with_name(f"{file.name}.joined")
     schema = pa.ipc.open_stream(parts[-1]).schema
+    for part in parts:
+        if (other := pa.ipc.open_stream(part).schema) != schema:
+            raise DataError(f"columns {other.names} where the file has {schema.names}")
     with pa.OSFile(str(beside), "wb") as target, pa.ipc.new_stream(target, schema) as stream:
         for part in parts:
             with pa.memory_map(str(part)) as source, pa.ipc.open_stream(source) as reader:
