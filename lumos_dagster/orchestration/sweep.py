@@ -18,7 +18,8 @@ def sweep(instance: dg.DagsterInstance, storage: str, keep_hours: float, now: fl
     """Remove the folders of runs that ended long enough ago; runs under way keep theirs. Gives what was removed.
 
     Rejected rows stay a week after a success too, since a person has to come and mend them. A folder that a resume
-    wrote to counts from then. A folder whose run this instance does not know (deleted, or another instance's) counts from its last change.
+    wrote to counts from then. One whose run this instance does not know (deleted, or another instance's) counts from
+    its last change.
     """
     now = time.time() if now is None else now
     folders = [(folder, run_id, changed) for folder in _FOLDERS for run_id, changed in _runs(join(storage, folder))]
