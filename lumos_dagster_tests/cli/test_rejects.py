@@ -15,6 +15,7 @@ import pytest
 from lumos_dagster.accounting import BadRow, Book
 from lumos_dagster.cli.exporting import export_rows
 from lumos_dagster.connectors.csv import CsvExtractor
+from lumos_dagster.orchestration.instance import open_instance
 from lumos_dagster.rejects import find
 from lumos_dagster.values import RunContext
 from lumos_dagster_tests.cli.conftest import JOB, Lumos
@@ -105,6 +106,15 @@ def test_nothing_rejected_is_no_mistake(lumos: Lumos) -> None:
     assert lumos("rejects", "list").stdout == "no rejected rows are kept\n"
     shown = lumos("rejects", "show", run)
     assert (shown.exit_code, shown.stdout) == (0, "0 of 0 rejected rows\n")
+
+
+def test_the_op_in_the_ui_says_how_to_see_them(rejected: str, lumos: Lumos) -> None:
+    with open_instance() as instance:
+        events = instance.all_logs(rejected)
+    outputs = [entry.dagster_event.step_output_data for entry in events if entry.dagster_event and entry.step_key == "keep"
+               and entry.dagster_event.event_type_value == "STEP_OUTPUT"]  # fmt: skip
+    hints = {output.metadata["rejects"].value for output in outputs}
+    assert hints == {f"lumos rejects show {rejected} --op keep"}
 
 
 def test_no_secret_is_in_the_store(project: Path, rejected: str) -> None:

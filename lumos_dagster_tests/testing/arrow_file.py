@@ -93,6 +93,16 @@ class Doubling(ArrowLoader):
         return super().write(rows, task)
 
 
+class Narrowing(ArrowLoader):
+    """Drops a column that came later, without a word."""
+
+    def write(self, rows: pa.RecordBatchReader, task: Task) -> LoadResult:
+        """The fault."""
+        narrow = pa.schema([field for field in rows.schema if field.name != "note"])
+        batches = (batch.select(narrow.names) for batch in rows)
+        return super().write(pa.RecordBatchReader.from_batches(narrow, batches), task)
+
+
 class Collecting(ArrowLoader):
     """Reads all rows before it writes any."""
 

@@ -53,6 +53,8 @@ class TestArrowFile(ConnectorConformance):
         (arrow_file.EmptyTextIsNull, "keeps_awkward_text", None),
         (arrow_file.Doubling, "repeats_without_doubling", "15 rows, not 9"),
         (arrow_file.Doubling, "retries_after_a_failure", None),
+        (arrow_file.Narrowing, "says_what_becomes_of_a_new_column", "no LumosError was raised"),
+        (arrow_file.Narrowing, "takes_a_column_that_begins_within_the_stream", "columns"),
         (arrow_file.Collecting, "writes_in_bounded_memory", "40 of 40 batches"),
         (arrow_file.Miscounting, "accounts_for_every_row", "accounts for 5 of 6 rows"),
         (arrow_file.LeavingOpen, "closes_at_the_end", "left open"),
