@@ -1,19 +1,18 @@
 """Where every row went: counts per stage, bad rows and what became of them, and the balance between them."""
 
-import json
-import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 import pyarrow as pa
 
+from lumos_dagster import rejects
 from lumos_dagster.cancellation import Cancellation
 from lumos_dagster.errors import ConfigError, DataError
-from lumos_dagster.files import join, open_atomic
 from lumos_dagster.values import RunContext
 from lumos_dagster.watermarks import FindWindow, Window
 
@@ -21,6 +20,7 @@ OnError = Literal["fail", "null", "reject", "skip"]
 """What becomes of a bad row: the op fails, the value becomes null, the row is kept aside, or dropped and counted."""
 
 MAX_REJECTS = "100"
+_TOLD = ("operation", "number", "field", "value", "reason", "row")
 
 
 @dataclass
@@ -103,7 +103,9 @@ class Task:
         self.windows: Mapping[str, Window] = {}
         self._max_rejects = max_rejects
         self._rejects: list[Any] = []
-        self._reject_url = join(book.run.storage, "rejects", book.run.run_id, f"{op}.{book.attempt}.jsonl")
+        self._all_seen = False
+        run, now = book.run, datetime.now(UTC).isoformat(timespec="microseconds")
+        self._attempt = rejects.Attempt(run.storage, run.job, run.load_id, run.run_id, op, book.attempt, now)
 
     def bad_rows(self, rows: Iterable[BadRow], how_many: int, on_error: OnError | None = None) -> None:
         """Book `how_many` bad rows (or values, for `null`) the `on_error` way; `rows` is read only where needed.
@@ -125,10 +127,24 @@ class Task:
                 self._keep(rows)
                 if not self._max_rejects.endswith("%") and self.count.rejected > int(self._max_rejects):
                     raise self._too_many()
+                if self._all_seen:
+                    self._check_share()
+
+    def saw_all(self) -> None:
+        """All rows came in: from here on the rejects are held against a percentage, before anything is committed."""
+        self._all_seen = True
+        self._check_share()
 
     def close(self) -> None:
-        """Publish the rejects and hold them against a percentage, once all rows have been seen."""
+        """Publish the rejects, held against a percentage once more."""
         self.publish()
+        self._check_share()
+
+    def settle(self) -> None:
+        """The attempt succeeded: its rejects count, those of earlier attempts no longer do."""
+        self._attempt.settle(self.count.rejected)
+
+    def _check_share(self) -> None:
         if self._max_rejects.endswith("%") and self.count.rejected:
             seen = self.count.rows_in + self.count.made
             if self.count.rejected * 100 > float(self._max_rejects[:-1]) * seen:
@@ -138,21 +154,21 @@ class Task:
         if not self._rejects:
             self._rejects.append(tempfile.SpooledTemporaryFile(max_size=1 << 20))  # noqa: SIM115 - closed in _publish
         for bad in rows:
-            record = {"run": self.run.run_id, "job": self.run.job, "op": self.op, **asdict(bad)}
-            self._rejects[0].write(json.dumps(record, ensure_ascii=False, default=str).encode() + b"\n")
+            record = vars(self._attempt) | {name: getattr(bad, name) for name in _TOLD}
+            del record["storage"]
+            self._rejects[0].write(rejects.line(record))
 
     def publish(self) -> None:
         """Put the rejects where they can be read, also as the evidence of a failure."""
         if self._rejects:
-            with self._rejects.pop() as kept, open_atomic(self._reject_url, mode=0o600) as stream:
-                kept.seek(0)
-                shutil.copyfileobj(kept, stream)
+            with self._rejects.pop() as kept:
+                self._attempt.write(kept)
 
     def _too_many(self) -> DataError:
         self.publish()
         return DataError(
             f"{self.op}: {self.count.rejected} rows were rejected, more than max_rejects {self._max_rejects} allows; "
-            f"the rejected rows and reasons are in {self._reject_url}"
+            f"see them and their reasons with: {rejects.command(self.run.run_id, [self.op])}"
         )
 
 
@@ -200,10 +216,12 @@ class Book:
             task.count.seconds += time.perf_counter() - started
 
     def check(self) -> None:
-        """Raise DataError naming every stage whose rows do not balance."""
+        """The attempt is done: settle its rejects. Raises DataError naming every stage whose rows do not balance."""
         broken = [f"{op}: {text}" for op, task in self.tasks.items() if (text := task.count.imbalance())]
         if broken:
             raise DataError("the rows do not balance, so this load cannot be trusted: " + "; ".join(broken))
+        for task in self.tasks.values():
+            task.settle()
 
 
 def _short(value: Any) -> str:

@@ -201,6 +201,7 @@ class Extraction(Source):
             count.made = count.rows_out + count.rejected + count.skipped
             yield batch
         count.made = count.rows_out + count.rejected + count.skipped
+        task.saw_all()
 
 
 def _window(task: Task, keeper: Deferred[Loader], find: FindWindow) -> Window:
@@ -245,6 +246,7 @@ def counted_in(rows: pa.RecordBatchReader, task: Task) -> pa.RecordBatchReader:
             task.cancellation.check()
             task.count.rows_in += batch.num_rows
             yield batch
+        task.saw_all()
 
     return pa.RecordBatchReader.from_batches(rows.schema, batches())
 

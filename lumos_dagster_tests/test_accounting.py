@@ -76,8 +76,13 @@ def test_rejects_are_kept_with_all_that_is_needed_to_mend_them(book: Book) -> No
         task.bad_rows(bad(2), 2)
 
     assert task.count.rejected == 2
-    assert rejects(book)[1] == {
+    kept = rejects(book)
+    (told,) = {record.pop("at") for record in kept}
+    assert str(told).endswith("+00:00")
+    assert kept[1] == {
         "run": "run-1",
+        "load": "run-1",
+        "attempt": 0,
         "job": "job",
         "op": "convert",
         "number": 2,
@@ -92,7 +97,10 @@ def test_rejects_are_kept_with_all_that_is_needed_to_mend_them(book: Book) -> No
 
 
 def test_more_rejects_than_allowed_fail_the_op_and_are_still_kept(book: Book) -> None:
-    with pytest.raises(DataError, match=r"3 rows were rejected, more than max_rejects 2 allows.*convert\.0\.jsonl"):
+    with pytest.raises(
+        DataError,
+        match=r"3 rows were rejected, more than max_rejects 2 allows; see them .*lumos rejects show run-1 --op convert",
+    ):
         work(book, 3, "2")
 
     assert len(rejects(book)) == 3

@@ -11,6 +11,7 @@ from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElaps
 
 from lumos_dagster.orchestration.events import Happening
 from lumos_dagster.orchestration.execute import Report
+from lumos_dagster.rejects import command
 
 _SHOWN = ("filtered", "rejected", "skipped", "merged", "unmatched", "nulled", "inserted", "updated", "unchanged")
 
@@ -88,6 +89,9 @@ def summary_lines(report: Report) -> Iterator[str]:
             yield f"{op:{width}}  {taken:>12,} {counts.get('rows_out', 0):>12,} {seconds:>8.2f}  {rest}".rstrip()
     for op, text in report.failed.items():
         yield f"FAILED {op}: {_without_name(op, text)}" if op else f"FAILED {text}"
+    if report.rejected:
+        ops = [op for op, counts in report.stages.items() if counts.get("rejected")]
+        yield f"{report.rejected:,} rows were rejected; see them with: {command(report.run_id, ops)}"
     run = f" (run {report.run_id})" if report.run_id else ""
     yield f"{report.job}: {report.status} in {report.seconds:.1f} s{run}"
 

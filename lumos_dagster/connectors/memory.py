@@ -11,7 +11,7 @@ from urllib.parse import quote, unquote
 import pyarrow as pa
 from pydantic import Field
 
-from lumos_dagster.errors import ConfigError, Problem, TerminalError, TransientError
+from lumos_dagster.errors import ConfigError, DataError, Problem, TerminalError, TransientError
 from lumos_dagster.files import filesystem, join, open_input
 from lumos_dagster.interface import Extractor, Loader, LoadResult, Task
 from lumos_dagster.problems import near
@@ -83,6 +83,8 @@ class MemoryLoader(Loader):
         """Keep the rows as one part, which a retry of the same load writes again."""
         shelf = _shelves(task.run)[1 if self.persist else 0]
         old = shelf.parts(self.key)
+        if self.mode == "append":
+            self._check_fits([other.url for other in old if other.load != _load_id(task)], rows.schema)
         part = shelf.next_part(self.key, old, _load_id(task), replacing=self.mode == "replace")
         with spool_writer(part.url, rows.schema) as kept:
             for batch in rows:
@@ -92,6 +94,14 @@ class MemoryLoader(Loader):
         if self.mode == "replace":
             shelf.remove(old)
         return LoadResult(inserted=kept.rows, bytes=kept.bytes)
+
+    def _check_fits(self, urls: list[str], schema: pa.Schema) -> None:
+        """What cannot stand behind the old rows is refused here, before it makes the key unreadable."""
+        try:
+            with _read(urls) as kept:
+                united_schema([kept.schema, schema])
+        except DataError as error:
+            raise DataError(f"these rows cannot be appended to the key {self.key!r}: {error}") from None
 
 
 @dataclass(frozen=True)

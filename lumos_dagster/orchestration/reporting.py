@@ -8,6 +8,7 @@ import dagster as dg
 
 from lumos_dagster.accounting import Book, Count
 from lumos_dagster.plan import Node
+from lumos_dagster.rejects import command
 
 STAGES = "lumos/stages"
 FAILED_OP = "lumos/failed/"
@@ -29,6 +30,8 @@ def metadata_of(node: Node, book: Book) -> dict[str, Any]:
         found["kept"] = node.kept
     if len(counts) > 1:
         found["stages"] = dg.MetadataValue.md(_table(counts))
+    if rejecting := [stage for stage, count in counts.items() if count.rejected]:
+        found["rejects"] = command(book.run.run_id, rejecting)
     return found
 
 

@@ -9,14 +9,17 @@ import dagster as dg
 from lumos_dagster.files import filesystem, join, remove_tree
 
 AFTER_FAILURE_HOURS = 7 * 24.0
-_FOLDERS = ("spool", "outputs", "memory/run", "rejects", "watermarks")
+_REJECTS = "rejects"
+_FOLDERS = ("spool", "outputs", "memory/run", _REJECTS, "watermarks")
 _ENDED = (dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED)
 
 
 def sweep(instance: dg.DagsterInstance, storage: str, keep_hours: float, now: float | None = None) -> list[str]:
     """Remove the folders of runs that ended long enough ago; runs under way keep theirs. Gives what was removed.
 
-    A folder whose run this instance does not know (deleted, or another instance's) counts from its last change.
+    Rejected rows stay a week after a success too, since a person has to come and mend them. A folder that a resume
+    wrote to counts from then. One whose run this instance does not know (deleted, or another instance's) counts from
+    its last change.
     """
     now = time.time() if now is None else now
     folders = [(folder, run_id, changed) for folder in _FOLDERS for run_id, changed in _runs(join(storage, folder))]
@@ -27,7 +30,8 @@ def sweep(instance: dg.DagsterInstance, storage: str, keep_hours: float, now: fl
         known = {record.dagster_run.run_id: record for record in records}
     removed = []
     for folder, run_id, changed in folders:
-        if _over(known.get(run_id), changed, keep_hours, now):
+        hours = max(keep_hours, AFTER_FAILURE_HOURS) if folder == _REJECTS else keep_hours
+        if _over(known.get(run_id), changed, hours, now):
             url = join(storage, folder, run_id)
             remove_tree(url)
             removed.append(url)
@@ -41,7 +45,7 @@ def _over(record: dg.RunRecord | None, changed: float | None, keep_hours: float,
     if status not in _ENDED:
         return False
     hours = keep_hours if status == dg.DagsterRunStatus.SUCCESS else max(keep_hours, AFTER_FAILURE_HOURS)
-    ended = record.end_time or record.create_timestamp.timestamp()
+    ended = max(record.end_time or record.create_timestamp.timestamp(), changed or 0.0)
     return now - ended > hours * 3600
 
 

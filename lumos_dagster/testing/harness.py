@@ -39,6 +39,10 @@ class Harness:
     """Which Arrow types it keeps: as written -> as read back."""
     modes: Mapping[Mode, Options] = field(default_factory=dict)
     """What to lay over `target` to add to the rows, replace them, or upsert or update them by the column `id`."""
+    grows: Options | None = None
+    """What to lay over `target` so that a later load may bring a column more; None where none can."""
+    refuses_growth: bool = True
+    """Whether a later load with a column more is refused unless `grows` stands there; else it is taken at once."""
     missing_source: Options | None = None
     """Extractor's options for something that is not there."""
     missing_target: Options | None = None

@@ -7,13 +7,13 @@ from typing import Any
 from pydantic import ValidationError
 
 from lumos_dagster.errors import LumosError
-from lumos_dagster.testing import loads, manners, rows
+from lumos_dagster.testing import loads, manners, rows, streams
 from lumos_dagster.testing.harness import Bench, Harness, require
 
 Check = Callable[[Bench], None]
 
 # Checks that need Dagster (both executors, row counts in the metadata) stand in a module of their own and join here.
-CHECKS: tuple[Check, ...] = (*rows.CHECKS, *loads.CHECKS, *manners.CHECKS)
+CHECKS: tuple[Check, ...] = (*rows.CHECKS, *loads.CHECKS, *streams.CHECKS, *manners.CHECKS)
 
 
 def verify(harness: Harness, check: Check) -> None:

@@ -16,6 +16,8 @@ _WAIVERS = {
     "upserts": _NO_KEYS,
     "updates": _NO_KEYS,
     "upserts_the_last_of_a_key": _NO_KEYS,
+    "upserts_stream_after_stream": _NO_KEYS,
+    "upserts_rows_without_a_column": _NO_KEYS,
     "says_that_nobody_answers": _NO_SERVER,
     "shows_no_secret": _NO_SERVER,
     "imports_its_driver_late": "there is no driver",
@@ -51,7 +53,12 @@ class TestCsv(ConnectorConformance):
             modes={"append": {"mode": "append"}, "replace": {"mode": "overwrite"}},
             missing_source={"file_path": str(tmp_path / "missing.csv")},
             missing_target={"file_path": "/dev/null/missing.csv"},
-            waivers={**_WAIVERS, "keeps_nul_in_text": "a NUL byte in a CSV file is refused, as a sign of a broken one"},
+            waivers={
+                **_WAIVERS,
+                "keeps_nul_in_text": "a NUL byte in a CSV file is refused, as a sign of a broken one",
+                "takes_a_new_column": "the header of a file is written once: a column more is refused",
+                "appends_rows_without_a_column": "what is appended must have the header's columns, so that none shifts",
+            },
         )
 
 
@@ -65,6 +72,8 @@ class TestMemory(ConnectorConformance):
             source=lambda name, _: {"key": name, "required": True},
             types={kind: kind for kind in SAMPLES},
             modes={"append": {"mode": "append"}, "replace": {"mode": "replace"}},
+            grows={},
+            refuses_growth=False,
             missing_source={"key": "missing", "required": True},
             small_batches={},
             waivers={**_WAIVERS, "says_that_the_target_is_missing": "any key can be written"},

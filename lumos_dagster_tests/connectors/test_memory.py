@@ -1,5 +1,10 @@
 """Rows kept by key: seen by every op of the run, once, and by later runs if asked."""
 
+import pickle
+import signal
+import subprocess
+import sys
+import threading
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -154,6 +159,73 @@ def test_records_stand_in_for_kept_rows(run: RunContext) -> None:
     assert fetch(run, records=[]).num_rows == 0
     with pytest.raises(ConfigError, match="the records do not make a table"):
         fetch(run, records=[{"id": 1}, {"id": "x"}])
+
+
+_KILLED = """
+import os, pickle, signal, sys
+import pyarrow as pa
+from lumos_dagster.accounting import Book
+from lumos_dagster.connectors.memory import MemoryLoader
+
+run, mode = pickle.load(sys.stdin.buffer)
+table = pa.table({"id": list(range(100_000))})
+
+def batches():
+    yield from table.to_batches(max_chunksize=10_000)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+with Book(run).task("b") as task:
+    MemoryLoader(mode=mode).write(pa.RecordBatchReader.from_batches(table.schema, batches()), task)
+"""
+
+
+@pytest.mark.parametrize("mode", ["replace", "append"])
+def test_a_load_that_is_killed_leaves_the_old_rows_and_is_done_once_by_its_retry(run: RunContext, mode: str) -> None:
+    keep(run, ids(1), "a")
+    script = f"import sys; sys.path[:] = {sys.path!r}\n{_KILLED}"
+    done = subprocess.run([sys.executable, "-c", script], input=pickle.dumps((run, mode)), check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert fetch(run) == ids(1)
+    for _ in range(2):
+        keep(run, ids(2, 3), "b", mode=mode)
+    assert fetch(run) == (ids(2, 3) if mode == "replace" else ids(1, 2, 3))
+
+
+def test_loaders_that_append_at_the_same_time_lose_nothing(run: RunContext) -> None:
+    keep(run, ids(0), "first")
+    together = threading.Barrier(8, timeout=30)
+
+    def append(number: int) -> None:
+        table = ids(number)
+
+        def batches() -> Any:
+            together.wait()  # all have looked for their place by now
+            yield from table.to_batches()
+
+        with Book(run).task(f"load_{number}") as task:
+            MemoryLoader(mode="append").write(pa.RecordBatchReader.from_batches(table.schema, batches()), task)
+
+    threads = [threading.Thread(target=append, args=(number,)) for number in range(1, 9)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(fetch(run)["id"].to_pylist()) == list(range(9))
+
+
+@pytest.mark.parametrize("mode", ["replace", "append"])
+def test_no_rows_keep_their_columns(run: RunContext, mode: str) -> None:
+    empty = pa.table({"id": pa.array([], pa.int16()), "at": pa.array([], pa.timestamp("ns", "Asia/Shanghai"))})
+    keep(run, empty, mode=mode)
+    assert fetch(run).schema == empty.schema
+    assert fetch(run, required=True).num_rows == 0
+
+
+def test_rows_that_would_make_the_key_unreadable_are_not_appended(run: RunContext) -> None:
+    keep(run, ids(1), "a", mode="append")
+    with pytest.raises(DataError, match=r"appended to the key 'default': .*column 'id' is int64 in one and string"):
+        keep(run, pa.table({"id": ["x"]}), "b", mode="append")
+    assert fetch(run) == ids(1)
 
 
 def test_wrong_options() -> None:

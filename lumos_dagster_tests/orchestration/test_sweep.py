@@ -61,3 +61,26 @@ def test_rows_of_a_run_that_nobody_knows_go_after_a_week(instance: dg.DagsterIns
 
 def test_nothing_kept_is_nothing_to_clear(instance: dg.DagsterInstance, tmp_path: Path) -> None:
     assert sweep(instance, str(tmp_path / "nowhere"), keep_hours=24) == []
+
+
+def test_rejected_rows_stay_a_week_also_after_a_success(instance: dg.DagsterInstance, folder: Path) -> None:
+    run_id = ran(instance, folder).run.run_id
+    rejects = Path(instance.storage_directory(), "lumos", "rejects", run_id)
+    rejects.mkdir(parents=True)
+    swept(instance, 7 * 24 - 1)
+    assert spools(instance) == set()
+    assert rejects.is_dir()
+    swept(instance, 7 * 24 + 1)
+    assert not rejects.exists()
+
+
+def test_what_a_resume_wrote_to_counts_from_then(instance: dg.DagsterInstance, folder: Path) -> None:
+    run_id = ran(instance, folder).run.run_id
+    kept = Path(instance.storage_directory(), "lumos", "memory", "run", run_id)
+    kept.mkdir(parents=True)
+    later = time.time() + 20 * HOUR
+    os.utime(kept, (later, later))
+    swept(instance, 30)
+    assert kept.is_dir()
+    swept(instance, 45)
+    assert not kept.exists()

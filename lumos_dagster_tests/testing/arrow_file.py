@@ -9,7 +9,7 @@ from typing import Literal
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lumos_dagster.errors import TerminalError, TransientError
+from lumos_dagster.errors import DataError, TerminalError, TransientError
 from lumos_dagster.interface import ConnectionString, Extractor, Loader, LoadResult, Task
 
 
@@ -93,6 +93,16 @@ class Doubling(ArrowLoader):
         return super().write(rows, task)
 
 
+class Narrowing(ArrowLoader):
+    """Drops a column that came later, without a word."""
+
+    def write(self, rows: pa.RecordBatchReader, task: Task) -> LoadResult:
+        """The fault."""
+        narrow = pa.schema([field for field in rows.schema if field.name != "note"])
+        batches = (batch.select(narrow.names) for batch in rows)
+        return super().write(pa.RecordBatchReader.from_batches(narrow, batches), task)
+
+
 class Collecting(ArrowLoader):
     """Reads all rows before it writes any."""
 
@@ -141,6 +151,9 @@ def _reach(server: ConnectionString | None) -> None:
 def _join(parts: list[Path], file: Path) -> None:
     beside = file.with_name(f"{file.name}.joined")
     schema = pa.ipc.open_stream(parts[-1]).schema
+    for part in parts:
+        if (other := pa.ipc.open_stream(part).schema) != schema:
+            raise DataError(f"columns {other.names} where the file has {schema.names}")
     with pa.OSFile(str(beside), "wb") as target, pa.ipc.new_stream(target, schema) as stream:
         for part in parts:
             with pa.memory_map(str(part)) as source, pa.ipc.open_stream(source) as reader:

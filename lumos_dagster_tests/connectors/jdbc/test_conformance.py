@@ -38,6 +38,7 @@ def _harness(url: str, types: dict[pa.DataType, pa.DataType], waivers: dict[str,
         # Nested values become JSON, which test_types.py looks at.
         types={kind: types.get(kind, kind) for kind in SAMPLES if not pa.types.is_nested(kind)},
         modes=_MODES,  # type: ignore[arg-type]
+        grows={"schema_change": "add_columns"},
         missing_source={**place, "table_name": "missing"},
         missing_target={**place, "table_name": "missing"},
         unreachable_source=_NOBODY,

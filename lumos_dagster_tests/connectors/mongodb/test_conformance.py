@@ -40,6 +40,8 @@ class TestMongodb(ConnectorConformance):
                 "upsert": {"mode": "upsert", "key_field": "id"},
                 "update": {"mode": "update", "key_field": "id"},
             },
+            grows={},
+            refuses_growth=False,
             missing_source={**place, "collection": "missing"},
             unreachable_source=nowhere,
             unreachable_target=nowhere,
