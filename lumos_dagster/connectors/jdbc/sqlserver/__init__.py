@@ -122,7 +122,8 @@ class SQLServer(Database):
 
         from lumos_dagster.connectors.jdbc.sqlserver.line import Unverified
 
-        code, text = getattr(error, "msg_no", 0) or 0, " ".join(str(error).split())
+        code = getattr(error, "msg_no", 0) or 0
+        text = " ".join(str(error.args[0] if error.args else error).split())
         if not code:
             lost = isinstance(error, pytds.OperationalError | pytds.InterfaceError | pytds.TimeoutError)
             may_pass = lost and not isinstance(error, Unverified)
