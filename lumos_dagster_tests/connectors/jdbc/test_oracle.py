@@ -6,7 +6,6 @@ which statements are sent in which order, with which rows; not that an Oracle Da
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
@@ -19,6 +18,7 @@ from lumos_dagster.connectors.jdbc.oracle import ORACLE, Oracle
 from lumos_dagster.errors import DataError, LumosError, TerminalError, TransientError
 from lumos_dagster.values import RunContext
 from lumos_dagster_tests.connectors.jdbc.conftest import Place
+from lumos_dagster_tests.connectors.jdbc.recording import Recorder, Told
 from lumos_dagster_tests.servers.dagster_ui import free_port
 
 SECRET = "hunter2-canary"
@@ -26,91 +26,6 @@ _KEY = ("LOAD_KEY", "VARCHAR2", 256, 64, "C", None, None, "N", 0, "NO")
 _ID = ("ID", "NUMBER", 22, 0, None, 10, 0, "N", 0, "NO")
 _NAME = ("NAME", "VARCHAR2", 20, 20, "C", None, None, "Y", 0, "NO")
 ROWS = [{"id": 1, "name": "a"}, {"id": 2, "name": None}]
-
-
-class _Told:
-    """The driver's own description of an error."""
-
-    def __init__(self, full_code: str, text: str) -> None:
-        self.full_code, self._text = full_code, text
-
-    def __str__(self) -> str:
-        return f"{self.full_code}: {self._text}\nHelp: https://docs.oracle.com/error-help/db/"
-
-
-@dataclass
-class Recorder:
-    """A connection that keeps what it is told."""
-
-    answers: list[tuple[str, Any]] = field(default_factory=list)
-    heard: list[str] = field(default_factory=list)
-    bound: list[pa.Table] = field(default_factory=list)
-
-    def cursor(self) -> "RecordingCursor":
-        return RecordingCursor(self)
-
-    def commit(self) -> None:
-        self.heard.append("COMMIT")
-
-    def rollback(self) -> None:
-        self.heard.append("ROLLBACK")
-
-    def close(self) -> None:
-        self.heard.append("CLOSE")
-
-
-class RecordingCursor:
-    """One statement of it."""
-
-    arraysize = prefetchrows = 0
-
-    def __init__(self, connection: Recorder) -> None:
-        self._connection = connection
-        self._rows: list[Any] = []
-        self.rowcount, self.description = 0, None
-
-    def __enter__(self) -> "RecordingCursor":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        return
-
-    def var(self, _: type) -> Any:
-        return SimpleNamespace(getvalue=lambda: 0)
-
-    def execute(self, statement: str, values: Any = (), fetch_lobs: bool = True) -> None:
-        text = " ".join(statement.split())
-        self._connection.heard.append(text)
-        marks = len(set(re.findall(r":(\d+)", re.sub(r"'[^']*'", "", text))))
-        assert isinstance(values, dict) or marks == len(values), (text, values)
-        for pattern, answer in self._connection.answers:
-            if re.search(pattern, text):
-                found = answer(text) if callable(answer) else answer
-                if isinstance(found, Exception):
-                    raise found
-                if isinstance(found, int):
-                    self.rowcount = found
-                elif isinstance(found, SimpleNamespace):
-                    self.description = found.columns
-                else:
-                    self._rows = list(found)
-                return
-
-    def executemany(self, statement: str, rows: pa.Table) -> None:
-        self.execute(statement, [None] * rows.num_columns)
-        self._connection.bound.append(rows)
-        self.rowcount = rows.num_rows
-
-    def fetchone(self) -> Any:
-        return self._rows.pop(0) if self._rows else None
-
-    def fetchall(self) -> list[Any]:
-        found, self._rows = self._rows, []
-        return found
-
-    def fetchmany(self, size: int) -> list[Any]:
-        found, self._rows = self._rows[:size], self._rows[size:]
-        return found
 
 
 Make = Callable[..., tuple[Place, Recorder]]
@@ -289,14 +204,14 @@ def test_scripts_are_run_statement_by_statement(make: Make) -> None:
 )  # fmt: skip
 def test_errors_are_classified_by_their_code(make: Make, code: str, expected: type[LumosError]) -> None:
     place, recorder = make()
-    recorder.answers.insert(0, ('INSERT INTO "T"', oracledb.DatabaseError(_Told(code, f"no, {SECRET}"))))
+    recorder.answers.insert(0, ('INSERT INTO "T"', oracledb.DatabaseError(Told(code, f"no, {SECRET}"))))
     with pytest.raises(expected, match=rf"oracle h:1521 shop: {code}: no, \*\*\*$"):
         place.load(ROWS)
 
 
 def test_without_the_right_to_lock_a_load_goes_on(make: Make) -> None:
     place, recorder = make()
-    recorder.answers.insert(0, ("DBMS_LOCK", oracledb.DatabaseError(_Told("ORA-06550", "PLS-00201"))))
+    recorder.answers.insert(0, ("DBMS_LOCK", oracledb.DatabaseError(Told("ORA-06550", "PLS-00201"))))
     assert place.load(ROWS, load_mode="replace").inserted == 2
 
 
@@ -323,7 +238,7 @@ def test_reading_gives_exact_types_and_names_in_small_letters(make: Make) -> Non
     ]  # fmt: skip
     assert "SET TRANSACTION READ ONLY" in recorder.heard
     recorder.answers[1] = (r"\) q$", [("1", "1", "1", " 2026-01-02T03:04:05.123456789", None, None)])
-    with pytest.raises(DataError, match="123456789.*CAST"):
+    with pytest.raises(DataError, match=r"123456789.*CAST"):
         place.read(query="SELECT 1")
 
 
