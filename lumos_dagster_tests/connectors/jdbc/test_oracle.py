@@ -14,7 +14,7 @@ import pyarrow as pa
 import pytest
 import sqlglot
 
-from lumos_dagster.connectors.jdbc.oracle import ORACLE, Oracle
+from lumos_dagster.connectors.jdbc.oracle import Oracle
 from lumos_dagster.errors import DataError, LumosError, TerminalError, TransientError
 from lumos_dagster.values import RunContext
 from lumos_dagster_tests.connectors.jdbc.conftest import Place
@@ -248,14 +248,3 @@ def test_nobody_there_may_pass(run: RunContext) -> None:
     with pytest.raises(TransientError) as raised:
         Place("oracle", url, run, lambda _: []).read()
     assert SECRET not in str(raised.value)
-
-
-def test_types_that_are_made() -> None:
-    kinds = {
-        pa.bool_(): "NUMBER(1)", pa.int64(): "NUMBER(19)", pa.decimal128(38, 10): "NUMBER(38,10)",
-        pa.timestamp("us", "UTC"): "TIMESTAMP(6) WITH TIME ZONE", pa.timestamp("us"): "TIMESTAMP(6)",
-        pa.string(): "CLOB", pa.binary(): "BLOB", pa.float64(): "BINARY_DOUBLE", pa.date32(): "DATE",
-    }  # fmt: skip
-    assert {kind: ORACLE.sql_type(kind) for kind in kinds} == kinds
-    with pytest.raises(ValueError, match="no column type"):
-        ORACLE.sql_type(pa.time64("us"))

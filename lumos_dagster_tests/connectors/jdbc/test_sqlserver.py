@@ -12,7 +12,6 @@ import pyarrow as pa
 import pytest
 import sqlglot
 
-from lumos_dagster.connectors.jdbc.sqlserver import SQLSERVER
 from lumos_dagster.errors import DataError, LumosError, TerminalError, TransientError
 from lumos_dagster.values import RunContext
 from lumos_dagster_tests.connectors.jdbc.conftest import Place
@@ -289,14 +288,3 @@ def test_what_a_column_would_change_is_a_bad_row(
     here = place(server, run, [column])
     assert here.load([{"v": good}, {"v": bad}], on_error="reject").inserted == 1
     assert len(server.copied[-1]) == 1
-
-
-def test_types_that_are_made() -> None:
-    kinds = {
-        pa.bool_(): "bit", pa.int64(): "bigint", pa.uint64(): "decimal(20,0)", pa.decimal128(38, 10): "decimal(38,10)",
-        pa.timestamp("us", "UTC"): "datetimeoffset(6)", pa.timestamp("us"): "datetime2(6)", pa.string(): "nvarchar(max)",
-        pa.binary(): "varbinary(max)", pa.float64(): "float(53)", pa.time64("us"): "time(6)",
-    }  # fmt: skip
-    assert {kind: SQLSERVER.sql_type(kind) for kind in kinds} == kinds
-    with pytest.raises(ValueError, match="no column type"):
-        SQLSERVER.sql_type(pa.decimal256(50, 2))

@@ -5,8 +5,12 @@ from typing import Any
 
 from lumos_dagster.connectors.jdbc.urls import milliseconds, seconds, system_authorities, truth
 
+_TLS = (
+    "sslMode", "ssl_mode", "useSSL", "requireSSL", "verifyServerCertificate", "serverSslCert", "ssl_ca", "ssl_cert",
+    "ssl_key", "ssl_verify_cert", "ssl_verify_identity",
+)  # fmt: skip
 PARAMETERS: Mapping[str, str] = {
-    **dict.fromkeys(("sslMode", "ssl_mode", "useSSL", "requireSSL", "verifyServerCertificate", "serverSslCert", "ssl_ca", "ssl_cert", "ssl_key", "ssl_verify_cert", "ssl_verify_identity"), "ssl"),
+    **dict.fromkeys(_TLS, "ssl"),
     "connectTimeout": "connect_timeout", "connect_timeout": "connect_timeout", "socketTimeout": "read_timeout",
     "read_timeout": "read_timeout", "write_timeout": "write_timeout", "allowLoadLocalInfile": "local_infile",
     "local_infile": "local_infile", "characterEncoding": "", "charset": "", "useUnicode": "",
@@ -32,9 +36,11 @@ _MODES = {
     "verify_ca": "verify_ca", "verify_identity": "verify_full", "verify_full": "verify_full",
 }  # fmt: skip
 _CONVERTED: dict[str, Callable[[str], Any]] = {
-    "connectTimeout": lambda text: max(1, round(milliseconds(text))), "connect_timeout": lambda text: int(seconds(text)),
-    "read_timeout": seconds, "write_timeout": seconds,
-}  # fmt: skip
+    "connectTimeout": lambda text: max(1, round(milliseconds(text))),
+    "connect_timeout": lambda text: int(seconds(text)),
+    "read_timeout": seconds,
+    "write_timeout": seconds,
+}
 
 
 def driver_options(parameters: Mapping[str, str]) -> dict[str, Any]:
