@@ -8,57 +8,22 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-import pyarrow as pa
 import pytest
 import sqlglot
 
-from lumos_dagster.errors import DataError, LumosError, TerminalError, TransientError
+from lumos_dagster.errors import TerminalError
 from lumos_dagster.values import RunContext
-from lumos_dagster_tests.connectors.jdbc.conftest import Place
-from lumos_dagster_tests.servers.tds import Failure, TdsServer, tds_server
+from lumos_dagster_tests.connectors.jdbc.standing_in import NAME, ROWS, place, stand_in
+from lumos_dagster_tests.servers.tds import Failure, TdsServer
 
-SECRET = "hunter2-canary"
-_ID = ("id", "int", 4, 10, 0, 0, 0, 0, None, None)
-_NAME = ("name", "nvarchar", 40, 0, 0, 1, 0, 0, "Latin1_General_CI_AS", 1252)
-_LEDGER = [("load_key", "nvarchar", 128, 0, 0, 0, 0, 0, "Latin1_General_CI_AS", 1252)]
-ROWS = [{"id": 1, "name": "a"}, {"id": 2, "name": None}]
 _UNGRAMMATICAL = re.compile(r"^(SAVE TRANSACTION|INSERT BULK|SET |EXEC|BEGIN|COMMIT|ROLLBACK|DECLARE)")
 """What sqlglot does not parse."""
 
 
 @pytest.fixture
 def server() -> Iterator[TdsServer]:
-    with tds_server() as told:
-        told.answers += [
-            (r"SELECT epoch, result", [(1, None)]),
-            (r"FROM sys.databases", [(0,)]),
-            (r"sp_getapplock", [(0,)]),
-            (r"CURRENT_TRANSACTION_ID", [(7,)]),
-            (r"SELECT count\(\*\) FROM #_lumos_staging", [(2,)]),
-            (r"SELECT count\(\*\) FROM \(SELECT DISTINCT.*EXISTS", [(1,)]),
-            (r"SELECT count\(\*\) FROM \(SELECT DISTINCT", [(2,)]),
-            (r"FROM sys.indexes", [(1, "id")]),
-            (r"FROM sys.objects", [("t",)]),
-            (r"UPDATE .*_lumos_loads", 1),
-        ]
+    with stand_in() as told:
         yield told
-
-
-def place(server: TdsServer, run: RunContext, table: list[Any] | None = None, **more: Any) -> Place:
-    """With a table t of these columns."""
-    tables = iter(more.get("tables", []))
-    known = {"_lumos_loads": _LEDGER, "": [_ID, _NAME] if table is None else table}
-    calls: list[int] = []
-
-    def columns(statement: str) -> Any:
-        calls.append(1)
-        return known["_lumos_loads"] if len(calls) == 1 else next(tables, known[""])
-
-    server.answers.insert(0, (r"FROM sys.columns", columns))
-    url = f"jdbc:sqlserver://127.0.0.1:{server.port};databaseName=shop;encrypt=false;user=sa;password={SECRET}"
-    found = Place("sqlserver", url, run, lambda _: [])
-    found.listens = False
-    return found
 
 
 def sent(server: TdsServer) -> list[str]:
@@ -138,14 +103,14 @@ def test_replace_swaps_names_within_the_transaction(server: TdsServer, run: RunC
 
 def test_numbers_of_an_identity_column_are_given(server: TdsServer, run: RunContext) -> None:
     numbered = ("id", "int", 4, 10, 0, 0, 1, 1, None, None)
-    place(server, run, [numbered, _NAME]).load(ROWS, load_mode="upsert")
+    place(server, run, [numbered, NAME]).load(ROWS, load_mode="upsert")
     switches = [
         text.split()[0] if "MERGE" in text else text for text in sent(server) if "MERGE" in text or "IDENTITY" in text
     ]
     assert switches == ["SET IDENTITY_INSERT [t] ON", "MERGE", "SET IDENTITY_INSERT [t] OFF"]
 
     server.heard.clear()
-    place(server, run, [numbered, _NAME]).load(ROWS, load_id="load-2")
+    place(server, run, [numbered, NAME]).load(ROWS, load_id="load-2")
     assert [text.split()[0:2] for text in sent(server)][:3] == [
         ["SET", "IDENTITY_INSERT"],
         ["INSERT", "BULK"],
@@ -155,7 +120,7 @@ def test_numbers_of_an_identity_column_are_given(server: TdsServer, run: RunCont
 
 def test_a_table_is_made_with_a_key_that_can_be_one(server: TdsServer, run: RunContext) -> None:
     rows = [{"id": "a", "name": "b"}, {"id": "c", "name": "d"}]
-    made = [("id", "nvarchar", 900, 0, 0, 0, 0, 0, "Latin1_General_CI_AS", 1252), _NAME]
+    made = [("id", "nvarchar", 900, 0, 0, 0, 0, 0, "Latin1_General_CI_AS", 1252), NAME]
     place(server, run, made, tables=[[], []]).load(rows, load_mode="upsert", create_table=True)
     assert "CREATE TABLE [t] ([id] nvarchar(450), [name] nvarchar(max), PRIMARY KEY ([id]))" in sent(server)
 
@@ -190,101 +155,3 @@ def test_every_statement_is_grammatical(server: TdsServer, run: RunContext) -> N
     for text in server.heard:
         if not _UNGRAMMATICAL.match(text):
             sqlglot.parse_one(text.replace("%s", "NULL"), dialect="tsql")
-
-
-@pytest.mark.parametrize(
-    ("number", "expected"),
-    [
-        (1205, TransientError), (1222, TransientError), (40613, TransientError), (40501, TransientError),
-        (2627, DataError), (2601, DataError), (515, DataError), (547, DataError), (8152, DataError), (2628, DataError),
-        (245, DataError), (8114, DataError), (8115, DataError), (208, TerminalError), (229, TerminalError),
-    ],
-)  # fmt: skip
-def test_errors_are_classified_by_their_number(
-    server: TdsServer, run: RunContext, number: int, expected: type[LumosError]
-) -> None:
-    server.answers.insert(0, ("INSERT BULK", Failure(number, f"no, {SECRET}")))
-    with pytest.raises(expected, match=rf"sqlserver 127.0.0.1:\d+ shop: no, \*\*\* \({number}\)"):
-        place(server, run).load(ROWS)
-
-
-def test_a_refused_login_is_told_at_once_and_is_not_retried(server: TdsServer, run: RunContext) -> None:
-    server.login = Failure(18456, "Login failed for user 'sa'.", 14)
-    with pytest.raises(TerminalError, match=r"Login failed for user 'sa'. \(18456\)"):
-        place(server, run).read()
-    server.login = Failure(4060, "Cannot open database 'shop'", 11)
-    with pytest.raises(TerminalError, match="4060"):
-        place(server, run).read()
-
-
-def test_nobody_there_may_pass(server: TdsServer, run: RunContext) -> None:
-    here = place(server, run)
-    here.url = here.url.replace("encrypt", "loginTimeout=1;encrypt")
-    server.silent = True
-    with pytest.raises(TransientError, match="timed out") as raised:
-        here.read()
-    assert SECRET not in str(raised.value)
-
-
-def test_reading_gives_exact_types(server: TdsServer, run: RunContext) -> None:
-    described = [
-        ("id", "bigint"),
-        ("price", "decimal(10,2)"),
-        ("at", "datetime2(7)"),
-        ("zone", "datetimeoffset(7)"),
-        ("uid", "uniqueidentifier"),
-    ]
-    rows = [
-        (
-            1,
-            "1.50",
-            "2026-01-02 03:04:05.1234560",
-            "2026-01-02 03:04:05.0000000 +08:00",
-            "0e37df36-f698-11e6-8dd4-cb9ced3df976",
-        )
-    ]
-    server.answers[:0] = [("error_number > 0", []), ("is_hidden", described), ("sp_executesql", rows)]
-    found = place(server, run).read(query="SELECT * FROM x WHERE a = :a ORDER BY 1", parameters={"a": 1})
-
-    assert found.schema.types == [
-        pa.int64(),
-        pa.decimal128(10, 2),
-        pa.timestamp("us"),
-        pa.timestamp("us", "UTC"),
-        pa.string(),
-    ]
-    assert [str(value) for value in found.slice(0, 1).to_pylist()[0].values()] == [
-        "1", "1.50", "2026-01-02 03:04:05.123456", "2026-01-01 19:04:05+00:00", "0e37df36-f698-11e6-8dd4-cb9ced3df976",
-    ]  # fmt: skip
-    assert (
-        "EXEC sys.sp_executesql @P1, @P2, @a = @P3 WITH RESULT SETS (([id] bigint NULL, [price] decimal(10,2) NULL, "
-        "[at] varchar(27) NULL, [zone] varchar(34) NULL, [uid] char(36) NULL))" in server.heard
-    )
-
-
-def test_a_digit_that_would_be_lost_is_an_error(server: TdsServer, run: RunContext) -> None:
-    rows = [("2026-01-02 03:04:05.1234567",)]
-    server.answers[:0] = [("error_number > 0", []), ("is_hidden", [("at", "datetime2(7)")]), ("sp_executesql", rows)]
-    with pytest.raises(DataError, match=r"05.1234567'.*cast it in the query to datetime2\(6\)"):
-        place(server, run).read(query="SELECT at FROM x")
-
-
-@pytest.mark.parametrize(
-    ("column", "good", "bad"),
-    [
-        (("v", "varchar", 20, 0, 0, 1, 0, 0, "Latin1_General_CI_AS", 1252), "Zoë €", "漢字"),
-        (("v", "datetime", 8, 23, 3, 1, 0, 0, None, None), "1969-12-31T23:59:59.997", "2026-01-02T03:04:05.001"),
-        (("v", "smalldatetime", 4, 16, 0, 1, 0, 0, None, None), "2026-01-02T03:04:00", "2026-01-02T03:04:05"),
-        (("v", "float", 8, 53, 0, 1, 0, 0, None, None), "1.5", "NaN"),
-        (("v", "uniqueidentifier", 16, 0, 0, 1, 0, 0, None, None), "0e37df36-f698-11e6-8dd4-cb9ced3df976", "x"),
-        (("v", "money", 8, 19, 4, 1, 0, 0, None, None), "1.2345", "1.23456"),
-        (("v", "time", 5, 16, 3, 1, 0, 0, None, None), "03:04:05.123", "03:04:05.1234"),
-        (("v", "nvarchar", 4, 0, 0, 1, 0, 0, "Latin1_General_CI_AS", 1252), "ab", "abc"),
-    ],
-)  # fmt: skip
-def test_what_a_column_would_change_is_a_bad_row(
-    server: TdsServer, run: RunContext, column: tuple[Any, ...], good: str, bad: str
-) -> None:
-    here = place(server, run, [column])
-    assert here.load([{"v": good}, {"v": bad}], on_error="reject").inserted == 1
-    assert len(server.copied[-1]) == 1

@@ -1,4 +1,4 @@
-"""TLS against a real PostgreSQL that takes nothing else: who is proven to be the server, and what is said if not."""
+"""TLS against a real PostgreSQL and a real MariaDB: who is proven to be the server, and what is said if not."""
 
 import shutil
 import tempfile
@@ -12,6 +12,7 @@ from lumos_dagster.errors import TerminalError
 from lumos_dagster.values import RunContext
 from lumos_dagster_tests.connectors.jdbc.conftest import Place
 from lumos_dagster_tests.servers.certificates import Certified, certified
+from lumos_dagster_tests.servers.mariadb import MariadbServer, served
 from lumos_dagster_tests.servers.postgres import SUPERUSER, serve
 
 
@@ -86,3 +87,47 @@ def test_a_server_that_wants_tls_is_not_spoken_to_without(port: int, run: RunCon
     assert _answers(port, run, "sslmode=require") is True
     with pytest.raises(TerminalError, match="no encryption"):
         _answers(port, run, "sslmode=disable")
+
+
+@pytest.fixture(scope="module")
+def mariadb_with_tls(own: Certified) -> Iterator[MariadbServer]:
+    with tempfile.TemporaryDirectory(prefix="lumos-tls-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        for source in (own.certificate, own.key):
+            shutil.copy(source, folder)
+            (folder / source.name).chmod(0o644)
+        files = f"--ssl-cert={folder / own.certificate.name}", f"--ssl-key={folder / own.key.name}"
+        with served(folder, *files) as server:
+            with server.connect() as raw, raw.cursor() as cursor:
+                cursor.execute("CREATE USER guarded@'%' REQUIRE SSL")
+            yield server
+
+
+def _cipher(server: MariadbServer, run: RunContext, parameters: str) -> object:
+    place = Place("mariadb", f"{server.url('information_schema', 'guarded')}?{parameters}", run, lambda _: [])
+    query = "select variable_value as v from session_status where variable_name = 'ssl_cipher'"
+    return place.read(query=query).to_pylist()[0]["v"]
+
+
+@pytest.mark.parametrize(
+    "parameters", ["sslMode=VERIFY_IDENTITY", "sslMode=verify-full", "sslMode=verify-ca", "useSSL=true"]
+)
+def test_mariadb_of_the_known_authority_is_believed(
+    mariadb_with_tls: MariadbServer, own: Certified, run: RunContext, parameters: str
+) -> None:
+    assert _cipher(mariadb_with_tls, run, f"{parameters}&ssl_ca={own.authority}")
+
+
+@pytest.mark.parametrize("parameters", ["sslMode=VERIFY_IDENTITY", "sslMode=VERIFY_CA", "verifyServerCertificate=true"])
+def test_a_strange_mariadb_is_not_and_the_op_is_not_retried(
+    mariadb_with_tls: MariadbServer, other: Certified, run: RunContext, parameters: str
+) -> None:
+    with pytest.raises(TerminalError, match="certificate verify failed"):
+        _cipher(mariadb_with_tls, run, f"{parameters}&ssl_ca={other.authority}")
+
+
+def test_mariadb_is_spoken_to_as_the_url_says(mariadb_with_tls: MariadbServer, run: RunContext) -> None:
+    assert _cipher(mariadb_with_tls, run, "sslMode=REQUIRED")
+    assert _cipher(mariadb_with_tls, run, "")
+    with pytest.raises(TerminalError, match="Access denied"):
+        _cipher(mariadb_with_tls, run, "useSSL=false")

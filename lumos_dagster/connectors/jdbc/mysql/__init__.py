@@ -40,6 +40,8 @@ _SESSION = (
     "innodb_lock_wait_timeout = 300, lock_wait_timeout = 300"
 )
 _TURN_SECONDS = 300
+_UNPROVEN = "certificate verify failed"
+"""What the driver says, with the code of a server that is not there, where a certificate is not trusted."""
 _NAME_CHARACTERS = 64
 _LOOKS_PER_SECOND = 20
 _NO_SUCH_TABLE, _IS_ALTERED = 1146, 1684
@@ -114,6 +116,8 @@ class MySQL(Database):
     def error(self, error: Exception) -> LumosError:
         code, *told = error.args if error.args else (0,)
         text = f"{' '.join(map(str, told)) or error} ({code})" if told else str(error)
+        if _UNPROVEN in text:
+            return TerminalError(text)
         if code in _BAD_DATA:
             return DataError(text)
         return TransientError(text) if code in _TRANSIENT else TerminalError(text)
