@@ -105,7 +105,7 @@ def test_reading_gives_exact_types(server: TdsServer, run: RunContext) -> None:
         ("price", "decimal(10,2)"),
         ("at", "datetime2(7)"),
         ("zone", "datetimeoffset(7)"),
-        ("uid", "uniqueidentifier"),
+        ("100%", "uniqueidentifier"),
     ]
     rows = [
         (
@@ -131,7 +131,7 @@ def test_reading_gives_exact_types(server: TdsServer, run: RunContext) -> None:
     ]  # fmt: skip
     assert (
         "EXEC sys.sp_executesql @P1, @P2, @a = @P3 WITH RESULT SETS (([id] bigint NULL, [price] decimal(10,2) NULL, "
-        "[at] varchar(27) NULL, [zone] varchar(34) NULL, [uid] char(36) NULL))" in server.heard
+        "[at] varchar(27) NULL, [zone] varchar(34) NULL, [100%] char(36) NULL))" in server.heard
     )
 
 

@@ -104,7 +104,7 @@ class SQLServer(Database):
         return driver_options(parameters)
 
     def connect_options(self) -> dict[str, Any]:
-        return {"login_timeout": 15.0, "appname": "Lumos", "bytes_to_unicode": False}
+        return {"login_timeout": 15.0, "appname": "Lumos"}
 
     def connect(self, url: Any, options: Mapping[str, Any]) -> Any:
         from lumos_dagster.connectors.jdbc.sqlserver.line import connect

@@ -35,7 +35,7 @@ def read(raw: Any, query: str, parameters: Mapping[str, Any], rows: int, quote: 
     declared = ", ".join(f"@{name} {_kind(name, value)}" for name, value in parameters.items())
     cursor = raw.cursor()
     described = _described(cursor, query, declared)
-    sets = ", ".join(f"{quote(name)} {_given_as(kind)} NULL" for name, kind in described)
+    sets = ", ".join(f"{quote(name)} {_given_as(kind)} NULL" for name, kind in described).replace("%", "%%")
     given = "".join(f", @{name} = %s" for name in parameters)
     before = ", %s" if declared else ""
     values = [query, *([declared] if declared else []), *parameters.values()]
