@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -30,6 +30,11 @@ class PostgresServer:
     def url(self, database: str, user: str = SUPERUSER) -> str:
         """A SQLAlchemy-like URL."""
         return f"postgresql://{user}@127.0.0.1:{self.port}/{database}"
+
+    def run(self, statement: str) -> None:
+        """Run a statement as the superuser."""
+        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+            connection.execute(statement)
 
 
 @dataclass(frozen=True)
@@ -61,17 +66,21 @@ def postgres_server() -> Iterator[PostgresServer]:
     """The server of this process of the tests."""
     # Not below pytest's own folder: another session of the tests takes that folder's rights away from the server's user.
     with tempfile.TemporaryDirectory(prefix="lumos-postgres-", ignore_cleanup_errors=True) as folder:
-        yield from _serve(Path(folder))
+        yield from serve(Path(folder))
 
 
-def _serve(folder: Path) -> Iterator[PostgresServer]:
+def serve(
+    folder: Path, prepare: Callable[[Path], list[str]] = lambda _: [], with_tls: bool = False
+) -> Iterator[PostgresServer]:
+    """A server in an empty folder; `prepare` may change its data folder and gives more options."""
     data, port = folder / "data", free_port()
-    user, binaries = _unprivileged(folder)
+    user, binaries = _unprivileged(folder, _with_tls() if with_tls else None)
     options = ["-A", "trust", "-U", SUPERUSER, "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"]
     subprocess.run([binaries / "initdb", "-D", data, *options], check=True, user=user, capture_output=True)
     hba = data / "pg_hba.conf"
     hba.write_text(f"host all {PASSWORD_USER} 127.0.0.1/32 scram-sha-256\n{hba.read_text()}")
     settings = ["-c", "fsync=off", "-c", "listen_addresses=127.0.0.1", "-c", f"unix_socket_directories={folder}"]
+    settings += prepare(data)
     with (folder / "log").open("wb") as log:
         command: list[str | Path] = [binaries / "postgres", "-D", data, "-p", str(port), *settings]
         with subprocess.Popen(command, user=user, stdout=log, stderr=log) as process:
@@ -100,13 +109,23 @@ def _installed() -> Path:
     return Path(str(spec.origin)).parent
 
 
-def _unprivileged(folder: Path) -> tuple[str | None, Path]:
+def _with_tls() -> Path:
+    """Debian's programs, as those of the wheel know no TLS."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
+    assert found, "PostgreSQL with TLS is missing; `make test` installs Debian's postgresql"
+    return found[-1].parent
+
+
+def _unprivileged(folder: Path, reachable: Path | None) -> tuple[str | None, Path]:
     """PostgreSQL refuses to run as root: then a system user owns its folder, and a copy of the programs that it can reach."""
     package = _installed()
     binaries = Path(package.name, "pginstall", "bin")
     if os.getuid() != 0:
-        return None, package.parent / binaries
+        return None, reachable or package.parent / binaries
     user = pwd.getpwnam("nobody")
+    if reachable:
+        shutil.chown(folder, user.pw_uid, user.pw_gid)
+        return user.pw_name, reachable
     for part in package.parent.glob(f"{package.name}*"):  # with the libraries that the wheel keeps beside it
         if part.is_dir():
             shutil.copytree(part, folder / part.name, symlinks=True)

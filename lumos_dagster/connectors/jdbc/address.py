@@ -17,6 +17,7 @@ from lumos_dagster.problems import near
 DATABASES: tuple[Database, ...] = (POSTGRESQL, MYSQL, SQLSERVER, ORACLE, SQLITE)
 """A new database is one file and its name here."""
 
+_ELSEWHERE = {"duckdb": "a SQLite file (jdbc:sqlite:/path/file.db) or csv keeps rows in a file"}
 _SCHEME = re.compile(r"(?P<name>[a-z0-9]+)(?:\+[a-z0-9_]+)?:(?P<rest>.*)", re.DOTALL)
 
 
@@ -62,6 +63,8 @@ def find_database(text: str) -> tuple[Database, str]:
     """The kind of database that a connection string begins with, and the rest of the text."""
     match = _SCHEME.fullmatch(text.removeprefix("jdbc:"))
     names = {alias: database for database in DATABASES for alias in database.schemes}
+    if match and match["name"] in _ELSEWHERE:
+        raise ValueError(f"{match['name']!r} is not supported here: {_ELSEWHERE[match['name']]}")
     if not match or match["name"] not in names:
         found = match["name"] if match else ""
         known = ", ".join(f"jdbc:{database.schemes[0]}:" for database in DATABASES)

@@ -62,3 +62,12 @@ def truth(name: str, text: str) -> bool:
     if text.lower() not in known:
         raise ValueError(f"parameter {name!r} must be true or false, but is {text[:20]!r}")
     return known[text.lower()]
+
+
+def system_authorities() -> str:
+    """The file of the certificate authorities that this machine trusts."""
+    import ssl
+
+    import certifi
+
+    return ssl.get_default_verify_paths().cafile or certifi.where()

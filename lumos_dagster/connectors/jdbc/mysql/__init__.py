@@ -4,13 +4,14 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing
 from hashlib import sha256
-from typing import Any, ClassVar
+from typing import Any
 
 import pyarrow as pa
 
 from lumos_dagster.connectors.jdbc.database import Column, Database
 from lumos_dagster.connectors.jdbc.forms import Forms
 from lumos_dagster.connectors.jdbc.mysql import types
+from lumos_dagster.connectors.jdbc.mysql.place import PARAMETERS, REFUSED, driver_options
 from lumos_dagster.errors import DataError, LumosError, TerminalError, TransientError
 
 _INSERT = "INSERT INTO {target} ({columns}) SELECT {columns} FROM {staged}"
@@ -39,6 +40,8 @@ _SESSION = (
     "innodb_lock_wait_timeout = 300, lock_wait_timeout = 300"
 )
 _TURN_SECONDS = 300
+_UNPROVEN = "certificate verify failed"
+"""What the driver says, with the code of a server that is not there, where a certificate is not trusted."""
 _NAME_CHARACTERS = 64
 _LOOKS_PER_SECOND = 20
 _NO_SUCH_TABLE, _IS_ALTERED = 1146, 1684
@@ -85,10 +88,11 @@ class MySQL(Database):
     schema_is_database = True
     ddl_commits = True
     forms = _FORMS
-    parameters: ClassVar[Mapping[str, str]] = {
-        "connect_timeout": "connect_timeout", "connectTimeout": "connect_timeout", "ssl_ca": "ssl_ca",
-        "ssl_cert": "ssl_cert", "ssl_key": "ssl_key",
-    }  # fmt: skip
+    parameters = PARAMETERS
+    refused = REFUSED
+
+    def driver_parameters(self, parameters: Mapping[str, str]) -> dict[str, Any]:
+        return driver_options(parameters)
 
     def connect_options(self) -> dict[str, Any]:
         from pymysql.constants import CLIENT
@@ -112,6 +116,8 @@ class MySQL(Database):
     def error(self, error: Exception) -> LumosError:
         code, *told = error.args if error.args else (0,)
         text = f"{' '.join(map(str, told)) or error} ({code})" if told else str(error)
+        if _UNPROVEN in text:
+            return TerminalError(text)
         if code in _BAD_DATA:
             return DataError(text)
         return TransientError(text) if code in _TRANSIENT else TerminalError(text)

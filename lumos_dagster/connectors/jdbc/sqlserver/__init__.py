@@ -104,7 +104,7 @@ class SQLServer(Database):
         return driver_options(parameters)
 
     def connect_options(self) -> dict[str, Any]:
-        return {"login_timeout": 15.0, "appname": "Lumos", "bytes_to_unicode": False}
+        return {"login_timeout": 15.0, "appname": "Lumos"}
 
     def connect(self, url: Any, options: Mapping[str, Any]) -> Any:
         from lumos_dagster.connectors.jdbc.sqlserver.line import connect
@@ -122,7 +122,8 @@ class SQLServer(Database):
 
         from lumos_dagster.connectors.jdbc.sqlserver.line import Unverified
 
-        code, text = getattr(error, "msg_no", 0) or 0, " ".join(str(error).split())
+        code = getattr(error, "msg_no", 0) or 0
+        text = " ".join(str(error.args[0] if error.args else error).split())
         if not code:
             lost = isinstance(error, pytds.OperationalError | pytds.InterfaceError | pytds.TimeoutError)
             may_pass = lost and not isinstance(error, Unverified)

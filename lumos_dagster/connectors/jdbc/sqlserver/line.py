@@ -70,7 +70,7 @@ class Line:
         """Close the socket."""
         self._socket.close()
         if not self.is_logged_in:
-            raise GivenUp
+            raise GivenUp("given up")
 
 
 def connect(url: Any, options: Mapping[str, Any]) -> Any:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from lumos_dagster.connectors.jdbc.urls import Parts, milliseconds, read_url, seconds, truth
+from lumos_dagster.connectors.jdbc.urls import Parts, milliseconds, read_url, seconds, system_authorities, truth
 
 _INSTANCE = re.compile(r"(?P<host>\[[^\]]+\]|[^\\:]*)(?:\\(?P<instance>[^:]*))?(?::(?P<port>\d+))?")
 _PROPERTY = re.compile(
@@ -61,14 +61,6 @@ def _encrypts(text: str) -> bool:
     return text.lower() == "mandatory" or (text.lower() != "optional" and truth("encrypt", text))
 
 
-def _system_authorities() -> str:
-    import ssl
-
-    import certifi
-
-    return ssl.get_default_verify_paths().cafile or certifi.where()
-
-
 def read_place(rest: str) -> Parts | None:
     """The parts of `//host\\instance:port;name=value`, where a value with a semicolon stands in braces; or of a URL."""
     place, semicolon, properties = rest.partition(";")
@@ -107,7 +99,7 @@ def driver_options(parameters: Mapping[str, str]) -> dict[str, Any]:
                 "trustServerCertificate=true: whoever answers would get the password. Name the server's own "
                 "certificate by serverCertificate=/path/to/file.pem, or give up encryption by encrypt=false"
             )
-        options |= {"cafile": own or _system_authorities(), "validate_host": not trusts_all}
+        options |= {"cafile": own or system_authorities(), "validate_host": not trusts_all}
     for name, value in found.items():
         options[PARAMETERS[name]] = _CONVERTED.get(name, str)(value)
     return options

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any
 
@@ -23,8 +24,7 @@ _TEXTS = {"time": 16, "datetime2": 27, "datetimeoffset": 34}
 """Types with a tenth of a microsecond, and how long the server writes them."""
 _ODD = ("geography", "geometry", "hierarchyid", "sql_variant")
 _KINDS: tuple[tuple[type, str], ...] = (
-    (bool, "bit"), (int, "bigint"), (float, "float"), (Decimal, "decimal(38,10)"),
-    (str, "nvarchar(max)"),
+    (bool, "bit"), (int, "bigint"), (float, "float"), (str, "nvarchar(max)"), (date, "date"), (time, "time(6)"),
 )  # fmt: skip
 
 
@@ -35,7 +35,7 @@ def read(raw: Any, query: str, parameters: Mapping[str, Any], rows: int, quote: 
     declared = ", ".join(f"@{name} {_kind(name, value)}" for name, value in parameters.items())
     cursor = raw.cursor()
     described = _described(cursor, query, declared)
-    sets = ", ".join(f"{quote(name)} {_given_as(kind)} NULL" for name, kind in described)
+    sets = ", ".join(f"{quote(name)} {_given_as(kind)} NULL" for name, kind in described).replace("%", "%%")
     given = "".join(f", @{name} = %s" for name in parameters)
     before = ", %s" if declared else ""
     values = [query, *([declared] if declared else []), *parameters.values()]
@@ -61,12 +61,16 @@ def _described(cursor: Any, query: str, declared: str) -> list[tuple[str, str]]:
 
 
 def _kind(name: str, value: object) -> str:
+    if isinstance(value, datetime):
+        return "datetimeoffset(6)" if value.tzinfo else "datetime2(6)"
+    if isinstance(value, Decimal):
+        return f"decimal(38,{max(0, -int(value.as_tuple().exponent))})"
     for kind, declared in _KINDS:
         if isinstance(value, kind):
             return declared
     if value is None:
         return "nvarchar(max)"
-    raise TerminalError(f"parameters: {name!r} must be a text, a number, true, false or null")
+    raise TerminalError(f"parameters: {name!r} must be a text, a number, a moment, true, false or null")
 
 
 def _given_as(kind: str) -> str:
@@ -79,5 +83,5 @@ def _given_as(kind: str) -> str:
 
 
 def _spelled(text: str) -> str:
-    """The text without the space before its zone: 2026-01-02 03:04:05.1234567 +08:00."""
+    """Without the space that the server writes before a zone: 2026-01-02 03:04:05.1234567 +08:00."""
     return text.replace(" +", "+").replace(" -", "-")

@@ -94,6 +94,8 @@ def sent_as(declared: str) -> str:
     name, first = (match["name"], match["first"]) if match else ("", None)
     if name in ("char", "varchar", "nchar", "nvarchar"):
         return "nvarchar(max)" if first == "max" or int(first or 1) > _LONGEST["nvarchar"] else f"nvarchar({first})"
+    if name == "uniqueidentifier":
+        return "nvarchar(36)"
     if name in ("money", "smallmoney"):
         return "decimal(19,4)"
     if name in ("decimal", "numeric"):
