@@ -10,7 +10,12 @@ from lumos_dagster.orchestration.reporting import FAILED_OP
 from lumos_dagster.plan import Plan
 
 _OVER = (dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED)
-_UNDER_WAY = (dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.CANCELING)
+_UNDER_WAY = (
+    dg.DagsterRunStatus.NOT_STARTED,  # recorded, and perhaps killed before it began
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.CANCELING,
+)
 
 
 @dataclass(frozen=True)

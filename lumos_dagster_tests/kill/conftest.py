@@ -1,7 +1,6 @@
 """A bench for the kills of the default tests."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 

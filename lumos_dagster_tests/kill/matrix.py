@@ -42,8 +42,8 @@ class Line:
 
 
 _MODES = ("insert", "update", "upsert", "replace", "truncate", "delete_insert")
-_TRANSACTIONAL_BY_BATCH = ("replace",)
-"""What `commit: batch` fills beside the target, so that only the last commit shows."""
+_SWAPPED_BY_BATCH = (("postgresql", "replace"),)
+"""Which load by batches is filled beside the target, so that only its last commit shows."""
 _NOT_BY_BATCH = ("delete_insert",)
 
 
@@ -53,7 +53,7 @@ def _database(target: str) -> tuple[Line, ...]:
         Line(
             target,
             f"{mode}, commit: batch",
-            "transactional" if mode in _TRANSACTIONAL_BY_BATCH else "resumable",
+            "transactional" if (target, mode) in _SWAPPED_BY_BATCH else "resumable",
             {"load_mode": mode, "commit": "batch", "batch_size": BATCH},
         )
         for mode in _MODES

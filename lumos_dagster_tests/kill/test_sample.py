@@ -11,18 +11,17 @@ from lumos_dagster_tests.kill.targets import Target
 SAMPLE: tuple[tuple[str, Execution, str], ...] = (
     ("sqlite: insert", "staged", "before commit#2"),
     ("sqlite: upsert", "streaming", "after commit#2"),
-    ("sqlite: replace, commit: batch", "staged", "after commit#4"),
+    ("postgresql: replace, commit: batch", "staged", "after commit#4"),
     ("postgresql: insert", "streaming", "after commit#2"),
-    ("postgresql: delete_insert", "staged", "before commit#2"),
     ("postgresql: insert, commit: batch", "staged", "after commit#4"),
     ("postgresql: upsert, commit: batch", "streaming", "before commit#5"),
     ("csv: overwrite", "streaming", "before batch#3"),
     ("csv: append", "staged", "before half append#3"),
     ("csv: append", "streaming", "before rename#4"),
-    ("mongodb: insert", "staged", "after send#3"),
     ("mongodb: insert, own _id", "streaming", "before send#4"),
     ("mongodb: replace", "staged", "before rename collection#1"),
     ("sqlite: truncate", "staged", "before PIPELINE_SUCCESS#1"),
+    ("csv: overwrite", "staged", "before PIPELINE_START#1"),
 )
 
 

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from importlib import import_module
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -79,7 +80,10 @@ def _serve() -> None:
 
     import lumos_dagster.cli
     import lumos_dagster.orchestration.preload  # noqa: F401
+    from lumos_dagster_tests.kill.steps import WRAPPED
 
+    for module, *_ in WRAPPED:
+        import_module(module)
     for line in sys.stdin:
         asked = json.loads(line)
         if "order" in asked:
