@@ -76,7 +76,7 @@ class Bench:
 
     def steps(self) -> list[str]:
         """The steps that the latest run took."""
-        return self.trace.read_text().splitlines()
+        return self.trace.read_text().splitlines() if self.trace.exists() else ["before its first step"]
 
     def told(self) -> str:
         """The end of what the runs said."""

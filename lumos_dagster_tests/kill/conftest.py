@@ -6,7 +6,8 @@ import pytest
 
 from lumos_dagster_tests.kill.benches import bench
 from lumos_dagster_tests.kill.cell import Bench
-from lumos_dagster_tests.kill.targets import MongoDB, PostgreSQL
+from lumos_dagster_tests.kill.targets import MariaDB, MongoDB, PostgreSQL
+from lumos_dagster_tests.servers.mariadb import MariadbDatabase
 from lumos_dagster_tests.servers.postgres import PostgresDatabase
 
 
@@ -24,3 +25,8 @@ def on_postgres(postgres: PostgresDatabase) -> PostgreSQL:
 @pytest.fixture
 def on_mongodb(mongodb_url: str, mongodb_database: str) -> MongoDB:
     return MongoDB(mongodb_url, mongodb_database)
+
+
+@pytest.fixture
+def on_mariadb(mariadb: MariadbDatabase) -> MariaDB:
+    return MariaDB(mariadb)

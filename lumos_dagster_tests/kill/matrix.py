@@ -42,7 +42,7 @@ class Line:
 
 
 _MODES = ("insert", "update", "upsert", "replace", "truncate", "delete_insert")
-_SWAPPED_BY_BATCH = (("postgresql", "replace"),)
+_SWAPPED_BY_BATCH = (("postgresql", "replace"), ("mariadb", "replace"))
 """Which load by batches is filled beside the target, so that only its last commit shows."""
 _NOT_BY_BATCH = ("delete_insert",)
 
@@ -65,6 +65,7 @@ def _database(target: str) -> tuple[Line, ...]:
 LINES: tuple[Line, ...] = (
     *_database("sqlite"),
     *_database("postgresql"),
+    *_database("mariadb"),
     Line("csv", "overwrite", "transactional"),
     Line("csv", "append", "resumable", {"mode": "append"}),
     Line("mongodb", "insert", "idempotent", {"mode": "insert"}),

@@ -13,9 +13,10 @@ from queue import Queue
 from lumos_dagster_tests.kill.benches import Targets, bench, in_files
 from lumos_dagster_tests.kill.cell import Bench, Outcome, clean_steps, kill
 from lumos_dagster_tests.kill.matrix import EXECUTIONS, LINES, Execution, Line
-from lumos_dagster_tests.kill.servers import MongoServer, PostgresServer
+from lumos_dagster_tests.kill.servers import Servers
 from lumos_dagster_tests.kill.steps import DECISIVE
-from lumos_dagster_tests.kill.targets import MongoDB, PostgreSQL
+from lumos_dagster_tests.kill.targets import MariaDB, MongoDB, PostgreSQL
+from lumos_dagster_tests.servers.mariadb import MariadbDatabase
 
 Tell = Callable[[str], None]
 
@@ -40,22 +41,22 @@ class Choice:
         yield from random.Random(f"{self.seed} {cell}").sample(others, self.random)
 
 
-def run_matrix(
-    choice: Choice, servers: tuple[PostgresServer, MongoServer], tell: Tell, workers: int = 2
-) -> list[Outcome]:
+def run_matrix(choice: Choice, servers: Servers, tell: Tell, workers: int = 2) -> list[Outcome]:
     """Kill loads all over the matrix."""
     cells = [
         (line, execution) for line in LINES for execution in EXECUTIONS if choice.only in f"{line.name}, {execution}"
     ]
-    postgres, mongodb = servers
     with tempfile.TemporaryDirectory(prefix="lumos-kill-") as folder, ExitStack() as stack:
         free: Queue[tuple[Bench, Targets]] = Queue()
         for number in range(workers):
             place = stack.enter_context(bench(Path(folder, str(number))))
             database = f"kill_{number}"
+            with servers.mariadb.connect() as connection:
+                connection.query(f"create database {database}")
             on_servers = {
-                "postgresql": PostgreSQL(postgres.make(database)),
-                "mongodb": MongoDB(mongodb.url, database),
+                "postgresql": PostgreSQL(servers.postgres.make(database)),
+                "mariadb": MariaDB(MariadbDatabase(servers.mariadb, database)),
+                "mongodb": MongoDB(servers.mongodb.url, database),
             }
             free.put((place, {**in_files(place), **on_servers}))
 

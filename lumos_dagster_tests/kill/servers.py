@@ -6,13 +6,15 @@ import tempfile
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
 from pymongo import MongoClient
 
 from lumos_dagster_tests.servers.dagster_ui import free_port
+from lumos_dagster_tests.servers.mariadb import MariadbServer, served
 from lumos_dagster_tests.servers.postgres import SUPERUSER, _unprivileged
 
 _START_SECONDS = 60
@@ -116,20 +118,25 @@ class MongoServer(Server):
         process.kill()
 
 
+@dataclass(frozen=True)
+class Servers:
+    """All of them, running."""
+
+    postgres: PostgresServer
+    mariadb: MariadbServer
+    mongodb: MongoServer
+
+
 @contextmanager
-def servers() -> Iterator[tuple[PostgresServer, MongoServer]]:
-    """Both, running."""
-    with (
-        tempfile.TemporaryDirectory(prefix="lumos-postgres-", ignore_cleanup_errors=True) as one,
-        tempfile.TemporaryDirectory(prefix="lumos-mongodb-", ignore_cleanup_errors=True) as other,
-    ):
-        postgres, mongodb = PostgresServer(Path(one)), MongoServer(Path(other))
-        postgres.start()
-        try:
-            mongodb.start()
-            try:
-                yield postgres, mongodb
-            finally:
-                mongodb.stop()
-        finally:
-            postgres.stop()
+def servers() -> Iterator[Servers]:
+    """Start them, and stop them after."""
+    with ExitStack() as stack:
+        folders = [
+            Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=f"lumos-{name}-", ignore_cleanup_errors=True)))
+            for name in ("postgres", "mariadb", "mongodb")
+        ]
+        postgres, mongodb = PostgresServer(folders[0]), MongoServer(folders[2])
+        for server in (postgres, mongodb):
+            server.start()
+            stack.callback(server.stop)
+        yield Servers(postgres, stack.enter_context(served(folders[1], "--sync-binlog=0")), mongodb)

@@ -19,11 +19,13 @@ import pyarrow as pa
 TRACE, POINT, DEED = "LUMOS_KILL_TRACE", "LUMOS_KILL_POINT", "LUMOS_KILL_DEED"
 """The file of steps; the number of the step, or its text and how often it has come (`before commit#2`); what is done."""
 
-_JDBC, _CSV, _MONGO = (f"lumos_dagster.connectors.{name}" for name in ("jdbc", "csv", "mongodb"))
+_JDBC, _CSV = (f"lumos_dagster.connectors.{name}" for name in ("jdbc", "csv"))
 
 WRAPPED = (
     (f"{_JDBC}.sqlite", "SQLite.commit", "commit"),
     (f"{_JDBC}.postgresql", "PostgreSQL.commit", "commit"),
+    (f"{_JDBC}.mysql", "MySQL.commit", "commit"),
+    (f"{_JDBC}.replacing", "swap", "swap"),
     (f"{_JDBC}.ledger", "Ledger.make", "make ledger"),
     (f"{_JDBC}.ledger", "Ledger.claim", "claim"),
     (f"{_JDBC}.ledger", "Ledger.record", "record"),
@@ -32,14 +34,14 @@ WRAPPED = (
     ("lumos_dagster.spool", "SpoolWriter.write", "spool"),
     ("lumos_dagster.files", "_sync_folder", "sync folder"),
     ("pathlib", "Path.replace", "rename"),
-    (f"{_MONGO}.inserting", "send", "send"),
-    (f"{_MONGO}.updating", "send", "send"),
+    ("pymongo.collection", "Collection.bulk_write", "send"),
+    ("pymongo.collection", "Collection.insert_many", "send"),
     ("pymongo.collection", "Collection.update_one", "claim"),
     ("pymongo.collection", "Collection.drop", "drop collection"),
     ("pymongo.collection", "Collection.rename", "rename collection"),
     ("pymongo.database", "Database.create_collection", "create collection"),
 )
-DECISIVE = ("commit", "rename", "sync folder", "send", "claim", "append", "half append", "rename collection")
+DECISIVE = ("commit", "rename", "sync folder", "send", "claim", "append", "half append", "swap", "rename collection")
 """The steps after which the target is another."""
 
 _lock = threading.Lock()

@@ -13,6 +13,7 @@ from pymongo import MongoClient
 
 from lumos_dagster_tests.kill.matrix import Line
 from lumos_dagster_tests.kill.rows import OLD, digest, expected, write_csv
+from lumos_dagster_tests.servers.mariadb import MariadbDatabase, MariadbServer
 
 TABLE = "target"
 _LEDGER = "_lumos_loads"
@@ -127,6 +128,32 @@ class PostgreSQL(Target):
     def _rows(self, query: str) -> list[tuple[object, ...]]:
         with psycopg.connect(self.server) as connection:
             return connection.execute(query.encode()).fetchall()
+
+
+@dataclass
+class MariaDB(Target):
+    """A database of its own; `port` may be that of a proxy before the server."""
+
+    database: MariadbDatabase
+    port: int = 0
+    loader = "jdbc"
+
+    def options(self, line: Line) -> Mapping[str, Any]:
+        url = MariadbServer(self.port).url(self.database.name) if self.port else self.database.url
+        return {"connection_string": url, "table_name": TABLE}
+
+    def fill(self, line: Line) -> None:
+        with self.database.server.connect(self.database.name) as connection, connection.cursor() as cursor:
+            for name in [TABLE, *self.leftovers()]:
+                cursor.execute(f"drop table if exists `{name}`")
+            cursor.execute(_made(line))
+            cursor.executemany("insert into target values (%s, %s)", OLD)
+
+    def digest(self, line: Line) -> str:
+        return digest(self.database.rows("select id, name from target"))
+
+    def leftovers(self) -> list[str]:
+        return sorted({str(name) for (name,) in self.database.rows("show tables")} - {TABLE, _LEDGER})
 
 
 @dataclass

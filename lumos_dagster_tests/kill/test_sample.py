@@ -15,9 +15,11 @@ SAMPLE: tuple[tuple[str, Execution, str], ...] = (
     ("postgresql: insert", "streaming", "after commit#2"),
     ("postgresql: insert, commit: batch", "staged", "after commit#4"),
     ("postgresql: upsert, commit: batch", "streaming", "before commit#5"),
+    ("mariadb: upsert", "staged", "before commit#2"),
+    ("mariadb: replace", "streaming", "before swap#1"),
     ("csv: overwrite", "streaming", "before batch#3"),
     ("csv: append", "staged", "before half append#3"),
-    ("csv: append", "streaming", "before rename#4"),
+    ("csv: append", "streaming", "before rename#3"),
     ("mongodb: insert, own _id", "streaming", "before send#4"),
     ("mongodb: replace", "staged", "before rename collection#1"),
     ("sqlite: truncate", "staged", "before PIPELINE_SUCCESS#1"),
@@ -39,6 +41,6 @@ def test_the_page_of_promises_is_what_the_matrix_says() -> None:
 
 
 def _target(line: Line, place: Bench, request: pytest.FixtureRequest) -> Target:
-    on_server = {"postgresql": "on_postgres", "mongodb": "on_mongodb"}.get(line.target)
+    on_server = {"postgresql": "on_postgres", "mariadb": "on_mariadb", "mongodb": "on_mongodb"}.get(line.target)
     found: Target = request.getfixturevalue(on_server) if on_server else in_files(place)[line.target]
     return found

@@ -74,7 +74,7 @@ class Warm:
 
 def _serve() -> None:
     import psycopg  # noqa: F401
-    import pymongo  # noqa: F401
+    import pymysql  # noqa: F401
     import sqlalchemy.dialects.postgresql.psycopg
     import sqlalchemy.dialects.sqlite.pysqlite  # noqa: F401
 
