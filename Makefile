@@ -6,7 +6,7 @@ export DAGSTER_HOME ?= $(CURDIR)/.dagster
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run ui test test-slow lint clean
+.PHONY: help run ui test test-slow kill-matrix lint clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -28,6 +28,9 @@ test: .venv/.installed-test ## lint, types, import floors and the whole default 
 
 test-slow: .venv/.installed-test ## the long tests: kill matrices, fuzzing, large files
 	$(BIN)/python -m pytest -m slow -n 0 --timeout 1800
+
+kill-matrix: .venv/.installed-test ## kill more than 200 loads, resume each, compare; writes docs/promises.md
+	$(BIN)/python -m lumos_dagster_tests.kill --write-docs
 
 lint: .venv/.installed-test
 	$(BIN)/ruff check .

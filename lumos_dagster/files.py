@@ -5,7 +5,7 @@ import re
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from io import BufferedIOBase
+from io import BufferedIOBase, BufferedWriter
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +65,8 @@ def open_input(url: str) -> Iterator[BufferedIOBase]:
 def open_atomic(url: str, mode: int = 0o666) -> Iterator[BufferedIOBase]:
     """Open a file for writing that appears under its name only when the block ends without an error.
 
-    On a local disk: written beside it, flushed to the disk, renamed over. Elsewhere a stream is
+    On a local disk: written beside it, flushed to the disk, renamed over; what a killed writer left
+    beside it is removed. Elsewhere a stream is
     opened in a transaction of the file system, so that a failed write leaves the old file.
     """
     file_system, path = filesystem(url)
@@ -79,19 +80,56 @@ def open_atomic(url: str, mode: int = 0o666) -> Iterator[BufferedIOBase]:
     target.parent.mkdir(parents=True, exist_ok=True)
     if target.exists():
         mode &= target.stat().st_mode  # who could not read the old file cannot read the new one
-    beside = target.with_name(f".{target.name[:40]}.{uuid.uuid4().hex[:8]}.tmp")  # no longer than a name may be
+    _drop_leftovers(target)
+    stream = _opened_beside(target, mode)
+    beside = Path(stream.name)
     try:
-        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-        with os.fdopen(descriptor, "wb") as stream:
+        with stream:
             yield stream
             stream.flush()
             os.fsync(stream.fileno())
-        beside.replace(target)
+            beside.replace(target)  # while it is locked still
         _sync_folder(target.parent)
     except BaseException:
         with suppress(FileNotFoundError):
             beside.unlink()
         raise
+
+
+_HEAD = 40
+"""How much of a file's name goes into that of the one beside it, which must be no longer than a name may be."""
+
+
+def _opened_beside(target: Path, mode: int) -> BufferedWriter:
+    """A new file beside it, locked as long as it is open: a writer that is dead holds no lock any more."""
+    while True:
+        beside = target.with_name(f".{target.name[:_HEAD]}.{uuid.uuid4().hex[:8]}.tmp")
+        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        stream = open(beside, "wb", opener=lambda *_, opened=descriptor: opened)  # noqa: SIM115 - has a name
+        _lock(stream.fileno(), waits=True)
+        if os.fstat(descriptor).st_nlink:
+            return stream
+        stream.close()  # somebody took it for a dead one's, before it was locked
+
+
+def _drop_leftovers(target: Path) -> None:
+    """Remove what dead writers of this file have left."""
+    pattern = re.compile(rf"\.{re.escape(target.name[:_HEAD])}\.[0-9a-f]{{8}}\.tmp")
+    for path in [path for path in target.parent.iterdir() if pattern.fullmatch(path.name)]:
+        with suppress(OSError), path.open("rb") as stream:
+            if _lock(stream.fileno(), waits=False):
+                path.unlink()
+
+
+def _lock(descriptor: int, waits: bool) -> bool:
+    """Take the lock of an open file; False where another has it, or where there are no locks."""
+    try:
+        import fcntl
+
+        fcntl.flock(descriptor, fcntl.LOCK_EX if waits else fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (ImportError, OSError):
+        return False
+    return True
 
 
 def _sync_folder(folder: Path) -> None:

@@ -1,6 +1,8 @@
 """Files are written whole or not at all, here and elsewhere."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -96,3 +98,22 @@ def test_a_place_has_one_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert absolute("memory://x/a.csv").startswith("memory://")
     assert is_local("a.csv")
     assert not is_local("memory://x/a.csv")
+
+
+def test_what_a_killed_writer_left_is_removed_but_not_what_a_living_one_writes(tmp_path: Path) -> None:
+    target = tmp_path / "rows.csv"
+    script = (
+        "import os, signal, sys; from lumos_dagster.files import open_atomic\n"
+        "with open_atomic(sys.argv[1]) as stream:\n"
+        "    stream.write(b'half'); stream.flush(); os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    subprocess.run([sys.executable, "-c", script, str(target)], check=False)
+    assert len(list(tmp_path.iterdir())) == 1
+    (tmp_path / ".rows.csv.notes.tmp").write_text("not ours")
+    with open_atomic(str(target)) as first:
+        first.write(b"first")
+        first.flush()
+        with open_atomic(str(target)) as second:
+            second.write(b"second")
+    assert target.read_bytes() == b"first"
+    assert {path.name for path in tmp_path.iterdir()} == {"rows.csv", ".rows.csv.notes.tmp"}

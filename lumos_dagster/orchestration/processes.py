@@ -21,7 +21,9 @@ def is_dead(identity: str) -> bool | None:
     if host != socket.gethostname() or not rest:
         return None
     try:
-        return _identity(psutil.Process(int(rest.split(":")[0]))) != identity
+        process = psutil.Process(int(rest.split(":")[0]))
+        # A dead one whose parent has not asked for its end is still listed.
+        return process.status() == psutil.STATUS_ZOMBIE or _identity(process) != identity
     except psutil.NoSuchProcess:
         return True
 

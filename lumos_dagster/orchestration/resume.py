@@ -10,7 +10,12 @@ from lumos_dagster.orchestration.reporting import FAILED_OP
 from lumos_dagster.plan import Plan
 
 _OVER = (dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED)
-_UNDER_WAY = (dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.CANCELING)
+_UNDER_WAY = (
+    dg.DagsterRunStatus.NOT_STARTED,  # recorded, and perhaps killed before it began
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.CANCELING,
+)
 
 
 @dataclass(frozen=True)
@@ -39,11 +44,10 @@ def find_resume(instance: dg.DagsterInstance, plan: Plan) -> Resume | None:
     run = runs[0]
     if run.status in _UNDER_WAY:
         _bury(instance, run)
-        return Resume(run)
-    if run.status in _OVER:
-        return Resume(run)
-    if run.status != dg.DagsterRunStatus.SUCCESS:
+    elif run.status not in (*_OVER, dg.DagsterRunStatus.SUCCESS):
         raise ConfigError(f"the latest run {run.run_id} is {run.status.value}: wait for it, or cancel it")
+    if run.status != dg.DagsterRunStatus.SUCCESS and _undone(instance, run, plan):
+        return Resume(run)
     failed = {tag.removeprefix(FAILED_OP) for tag in run.tags if tag.startswith(FAILED_OP)}
     return Resume(run, tuple(with_descendants(plan, failed))) if failed else None
 
@@ -56,6 +60,13 @@ def with_descendants(plan: Plan, names: set[str]) -> list[str]:
         if node.name in names or before.intersection(found):
             found.append(node.name)
     return found
+
+
+def _undone(instance: dg.DagsterInstance, run: dg.DagsterRun, plan: Plan) -> set[str]:
+    """The run's ops that have not ended well: none where it died behind its last one, and Dagster would refuse it."""
+    done = instance.get_records_for_run(run.run_id, of_type=dg.DagsterEventType.STEP_SUCCESS).records
+    steps = run.step_keys_to_execute or [node.name for node in plan.nodes.values()]
+    return set(steps) - {record.event_log_entry.step_key for record in done}
 
 
 def _bury(instance: dg.DagsterInstance, run: dg.DagsterRun) -> None:
