@@ -5,6 +5,7 @@ from hashlib import sha256
 from typing import Any
 
 from lumos_dagster.connectors.jdbc.forms import in_text
+from lumos_dagster.connectors.jdbc.query import TOKEN, trimmed
 from lumos_dagster.connectors.jdbc.tables import Table
 from lumos_dagster.errors import TerminalError
 
@@ -44,13 +45,14 @@ def swap(raw: Any, table: Table, new: Table) -> None:
 
 def renamed_ddl(ddl: str, new: Table) -> str:
     """The user's CREATE TABLE for the table beside. TerminalError where it is not one plain statement."""
-    head = _HEAD.match(ddl)
-    if not head or ddl.rstrip().rstrip(";").count(";"):
+    statement = trimmed(ddl)
+    head = _HEAD.match(statement)
+    if not head or any(match["end"] for match in TOKEN.finditer(statement)):
         raise TerminalError(
             "table_schema must be one CREATE TABLE statement here, as this database can only replace a table by one "
             "that is made under another name first"
         )
-    return f"CREATE TABLE {new.quoted}{ddl[head.end() :]}"
+    return f"CREATE TABLE {new.quoted}{statement[head.end() :]}"
 
 
 def _prefix(table: Table) -> str:
