@@ -183,19 +183,27 @@ def _spelled(answer: Answer) -> bytes:
     reply = bytes([0x81]) + struct.pack("<H", width)
     for at, is_number in enumerate(numeric):
         name = f"c{at}".encode("utf-16-le")
-        kind = bytes([0x26, 8]) if is_number else bytes([0xE7]) + struct.pack("<H", 8000) + _COLLATION
+        kind = bytes([0x26, 8]) if is_number else bytes([_kind(answer, at)]) + struct.pack("<H", 8000) + _COLLATION
         reply += struct.pack("<IH", 0, 1) + kind + bytes([len(name) // 2]) + name
     for row in answer:
-        reply += b"\xd1" + b"".join(_value(value, is_number) for value, is_number in zip(row, numeric, strict=True))
+        reply += b"\xd1" + b"".join(
+            _value(value, is_number, _kind(answer, at))
+            for at, (value, is_number) in enumerate(zip(row, numeric, strict=True))
+        )
     return reply + _done(_COUNT, len(answer))
 
 
-def _value(value: Any, is_number: bool) -> bytes:
+def _kind(answer: Sequence[Sequence[Any]], at: int) -> int:
+    """As a server does, varchar where that is enough, else nvarchar."""
+    return 0xA7 if all(str(row[at]).isascii() for row in answer) else 0xE7
+
+
+def _value(value: Any, is_number: bool, kind: int) -> bytes:
     if is_number:
         return b"\0" if value is None else b"\10" + struct.pack("<q", value)
     if value is None:
         return b"\xff\xff"
-    text = str(value).encode("utf-16-le")
+    text = str(value).encode("ascii" if kind == 0xA7 else "utf-16-le")
     return struct.pack("<H", len(text)) + text
 
 

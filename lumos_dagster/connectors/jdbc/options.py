@@ -20,7 +20,8 @@ class JdbcOptions(Component):
     """Which database, and as whom."""
 
     connection_string: ConnectionString
-    """`jdbc:postgresql://host:5432/db`, `jdbc:sqlite:/path/file.db`, the same without `jdbc:`, or a SQLAlchemy URL."""
+    """As JDBC spells it, behind `jdbc:postgresql:`, `jdbc:mysql:`, `jdbc:mariadb:`, `jdbc:sqlserver:`,
+    `jdbc:oracle:thin:` or `jdbc:sqlite:` (docs/databases.md); the same without `jdbc:`; or a SQLAlchemy URL."""
     username: str | None = None
     """Instead of the one in the connection string."""
     password: SecretStr | None = None
