@@ -8,7 +8,7 @@ import dagster as dg
 from lumos_dagster.config import override_job
 from lumos_dagster.errors import ConfigError, Problem
 from lumos_dagster.orchestration.options import changed_options
-from lumos_dagster.orchestration.processes import PROCESS, process_of_run
+from lumos_dagster.orchestration.processes import PROCESS, process_of_run, worker_of_step
 from lumos_dagster.orchestration.resources import LUMOS, LumosSettings
 from lumos_dagster.orchestration.work import Launch, check
 from lumos_dagster.plan import Node, Plan, make_plan
@@ -29,6 +29,7 @@ def read_launch(context: dg.OpExecutionContext, plan: Plan) -> Launch:
     _check_unchanged(context.instance, context.run, plan)
     if context.run.tags.get(PROCESS) != process_of_run():
         context.instance.add_run_tags(context.run_id, {PROCESS: process_of_run()})
+    _be_known(context)
     settings: LumosSettings = getattr(context.resources, LUMOS)
     overrides = changes(plan, context.run_config)
     job = override_job(plan.job, overrides, settings.vars)
@@ -46,6 +47,16 @@ def read_launch(context: dg.OpExecutionContext, plan: Plan) -> Launch:
     launch = Launch(make_plan(job, settings.execution), run)
     check(launch)
     return launch
+
+
+def _be_known(context: dg.OpExecutionContext) -> None:
+    """Name a step's own process on the run, so that no resume begins while it works; and not begin after one has."""
+    if not (worker := worker_of_step()):
+        return
+    context.instance.add_run_tags(context.run_id, worker)
+    run = context.instance.get_run_by_id(context.run_id)
+    if run is not None and run.status in _FAILED:
+        raise ConfigError(f"the run {context.run_id} is over: its process died, or it was given up")
 
 
 def changes(plan: Plan, run_config: Mapping[str, Any]) -> dict[str, dict[str, Raw]]:

@@ -7,12 +7,20 @@ import socket
 import psutil
 
 PROCESS = "lumos/process"
+WORKER = "lumos/worker/"
 
 
 def process_of_run() -> str:
     """The process that coordinates this run: this one, or the one that started this step's process."""
     parent = multiprocessing.parent_process()
     return _identity(psutil.Process(parent.pid if parent and parent.pid else os.getpid()))
+
+
+def worker_of_step() -> dict[str, str]:
+    """A tag that names the process which was started for a step alone: it may outlive the one of the run."""
+    if multiprocessing.parent_process() is None:
+        return {}
+    return {f"{WORKER}{os.getpid()}": _identity(psutil.Process())}
 
 
 def is_dead(identity: str) -> bool | None:

@@ -1,11 +1,12 @@
 """Which run `--resume` goes on with, and from where."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import dagster as dg
 
 from lumos_dagster.errors import ConfigError
-from lumos_dagster.orchestration.processes import PROCESS, is_dead
+from lumos_dagster.orchestration.processes import PROCESS, WORKER, is_dead
 from lumos_dagster.orchestration.reporting import FAILED_OP
 from lumos_dagster.plan import Plan
 
@@ -46,6 +47,8 @@ def find_resume(instance: dg.DagsterInstance, plan: Plan) -> Resume | None:
         _bury(instance, run)
     elif run.status not in (*_OVER, dg.DagsterRunStatus.SUCCESS):
         raise ConfigError(f"the latest run {run.run_id} is {run.status.value}: wait for it, or cancel it")
+    now = instance.get_run_by_id(run.run_id) or run
+    _check_workers(now.run_id, now.tags)
     if run.status != dg.DagsterRunStatus.SUCCESS and _undone(instance, run, plan):
         return Resume(run)
     failed = {tag.removeprefix(FAILED_OP) for tag in run.tags if tag.startswith(FAILED_OP)}
@@ -67,6 +70,16 @@ def _undone(instance: dg.DagsterInstance, run: dg.DagsterRun, plan: Plan) -> set
     done = instance.get_records_for_run(run.run_id, of_type=dg.DagsterEventType.STEP_SUCCESS).records
     steps = run.step_keys_to_execute or [node.name for node in plan.nodes.values()]
     return set(steps) - {record.event_log_entry.step_key for record in done}
+
+
+def _check_workers(run_id: str, tags: Mapping[str, str]) -> None:
+    """An op's own process may live on when the run is over. One that starts now finds the run over, and ends."""
+    for name, process in tags.items():
+        if name.startswith(WORKER) and is_dead(process) is False:
+            raise ConfigError(
+                f"an op of the latest run {run_id} is still running (process {process}), although the run is over; "
+                "wait for it to end, or end it, then resume"
+            )
 
 
 def _bury(instance: dg.DagsterInstance, run: dg.DagsterRun) -> None:

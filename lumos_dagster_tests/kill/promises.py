@@ -13,8 +13,7 @@ _HEAD = """# What a load that dies keeps
 Each line is proved by killing real loads: a `lumos run` dies by SIGKILL before and after its commits, renames and
 round trips and at steps chosen at random, in {executions} execution; the target is looked at; `lumos run --resume`
 ends the load; and the target must then hold exactly the rows that it holds when nobody dies, with nothing left beside it.
-`make kill-matrix` does that more than 200 times. Line for line it also cuts the connection, restarts the server and
-fills the disk.
+`make kill-matrix` does that more than 200 times.
 
 {meanings}
 

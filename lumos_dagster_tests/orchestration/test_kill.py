@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import psycopg
 import pytest
 
@@ -20,6 +21,7 @@ JOB = """
 version: 1
 name: Killed
 execution: {mode}
+executor: {executor}
 jobs:
   read: {{type: extractor, extractor_type: csv, options: {{file_path: rows.csv}}}}
   load:
@@ -71,7 +73,7 @@ def wait_until_the_load_waits(postgres: PostgresDatabase, process: "subprocess.P
 def test_a_load_killed_in_the_middle_and_resumed_has_every_row_once(
     mode: str, project: Path, postgres: PostgresDatabase
 ) -> None:
-    (project / "job.yaml").write_text(JOB.format(mode=mode, url=postgres.url))
+    (project / "job.yaml").write_text(JOB.format(executor="in_process", mode=mode, url=postgres.url))
     with another_holds_a_row(postgres):
         process = lumos(project)
         wait_until_the_load_waits(postgres, process)
@@ -87,7 +89,7 @@ def test_a_load_killed_in_the_middle_and_resumed_has_every_row_once(
 
 
 def test_a_run_that_still_works_is_not_taken_over(project: Path, postgres: PostgresDatabase) -> None:
-    (project / "job.yaml").write_text(JOB.format(mode="staged", url=postgres.url))
+    (project / "job.yaml").write_text(JOB.format(executor="in_process", mode="staged", url=postgres.url))
     with another_holds_a_row(postgres):
         process = lumos(project)
         wait_until_the_load_waits(postgres, process)
@@ -101,7 +103,7 @@ def test_a_run_that_still_works_is_not_taken_over(project: Path, postgres: Postg
 
 
 def test_ctrl_c_ends_the_run_while_a_statement_blocks(project: Path, postgres: PostgresDatabase) -> None:
-    (project / "job.yaml").write_text(JOB.format(mode="streaming", url=postgres.url))
+    (project / "job.yaml").write_text(JOB.format(executor="in_process", mode="streaming", url=postgres.url))
     with another_holds_a_row(postgres):
         process = lumos(project)
         wait_until_the_load_waits(postgres, process)
@@ -109,3 +111,40 @@ def test_ctrl_c_ends_the_run_while_a_statement_blocks(project: Path, postgres: P
         process.communicate(timeout=60)
         assert process.returncode not in (0, 3)
     assert postgres.rows("select count(*) from target") == [(0,)]
+
+
+def test_an_op_that_outlives_its_run_is_not_joined_by_another(project: Path, postgres: PostgresDatabase) -> None:
+    (project / "job.yaml").write_text(JOB.format(executor="multiprocess", mode="staged", url=postgres.url))
+    with another_holds_a_row(postgres):
+        process = lumos(project)
+        wait_until_the_load_waits(postgres, process)
+        orphans = psutil.Process(process.pid).children(recursive=True)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        assert process.stdout is not None
+        process.stdout.close()
+        told, code = resumed(project)
+        assert code == 2, told
+        assert "is still running" in told
+        assert "although the run is over" in told
+    wait_until_ended(orphans)
+    told, code = resumed(project)
+    assert code == 0, told
+    assert postgres.rows("select count(*), count(distinct id) from target") == [(ROWS, ROWS)]
+
+
+def resumed(project: Path) -> tuple[str, int]:
+    """What a resume says, and how it ends."""
+    process = lumos(project, "--resume")
+    told = process.communicate(timeout=120)[0]
+    return told, process.returncode
+
+
+def wait_until_ended(processes: list[psutil.Process]) -> None:
+    """Nobody may ask for the end of an orphan, so one that is a zombie has ended too."""
+    pause = threading.Event()
+    for _ in range(600):
+        if not any(process.is_running() and process.status() != psutil.STATUS_ZOMBIE for process in processes):
+            return
+        pause.wait(0.1)
+    raise AssertionError("the op's process does not end")
