@@ -15,7 +15,7 @@ from pymongo import MongoClient
 
 from lumos_dagster_tests.servers.dagster_ui import free_port
 from lumos_dagster_tests.servers.mariadb import MariadbServer, served
-from lumos_dagster_tests.servers.postgres import SUPERUSER, _unprivileged
+from lumos_dagster_tests.servers.postgres import SUPERUSER, unprivileged
 
 _START_SECONDS = 60
 
@@ -65,7 +65,7 @@ class PostgresServer(Server):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
-        self.user, self._binaries = _unprivileged(folder)
+        self.user, self._binaries = unprivileged(folder)
         options = ["-A", "trust", "-U", SUPERUSER, "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"]
         command = [self._binaries / "initdb", "-D", folder / "data", *options]
         subprocess.run(command, check=True, user=self.user, cwd=folder, capture_output=True)

@@ -74,7 +74,7 @@ def serve(
 ) -> Iterator[PostgresServer]:
     """A server in an empty folder; `prepare` may change its data folder and gives more options."""
     data, port = folder / "data", free_port()
-    user, binaries = _unprivileged(folder, _with_tls() if with_tls else None)
+    user, binaries = unprivileged(folder, _with_tls() if with_tls else None)
     options = ["-A", "trust", "-U", SUPERUSER, "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"]
     subprocess.run([binaries / "initdb", "-D", data, *options], check=True, user=user, capture_output=True)
     hba = data / "pg_hba.conf"
@@ -116,7 +116,7 @@ def _with_tls() -> Path:
     return found[-1].parent
 
 
-def _unprivileged(folder: Path, reachable: Path | None) -> tuple[str | None, Path]:
+def unprivileged(folder: Path, reachable: Path | None = None) -> tuple[str | None, Path]:
     """PostgreSQL refuses to run as root: then a system user owns its folder, and a copy of the programs that it can reach."""
     package = _installed()
     binaries = Path(package.name, "pginstall", "bin")

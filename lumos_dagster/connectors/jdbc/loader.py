@@ -76,7 +76,7 @@ class JdbcLoader(LoadOptions, Loader):
             self._begin(raw, [ledger, *([Watermarks(table, task)] if task.windows else [])], address, task)
             done, doubt = self._load(raw, rows, table, ledger, task)
         if doubt:
-            self._ask_the_ledger(address, ledger, task, doubt)
+            self._ask_the_ledger(table, ledger, task, doubt)
         return done.result
 
     def _load(
@@ -136,12 +136,14 @@ class JdbcLoader(LoadOptions, Loader):
             raise ledger.cannot_be_made(reason) if isinstance(reason, TerminalError) else reason from None
         database.begin(raw, waiting(task), writes=True)
 
-    def _ask_the_ledger(self, address: Address, ledger: Ledger, task: Task, error: Exception) -> None:
+    def _ask_the_ledger(self, table: Table, ledger: Ledger, task: Task, error: Exception) -> None:
         """The connection broke while it committed: only the ledger knows whether the rows are in."""
+        address = self.address()
         with connect(address, task) as raw:
-            address.database.begin(raw, waiting(task), writes=False)
+            address.database.begin(raw, waiting(task), writes=True)
             found = ledger.find(raw)
             if found is not None and found.upto is None:
+                Preparing(raw, table, self, ledger.key).swap_committed()
                 return
         reason = address.database.error(error)
         raise type(reason)(f"the commit did not come through: {reason}") from None

@@ -99,11 +99,14 @@ class Preparing:
             raise TerminalError(f"table_schema was run, but {table.missing(self.raw)} Do the names agree?")
 
     def _check_scripts(self) -> None:
-        scripts = (
-            self.options.post_sql if self.options.pre_sql_commits else (*self.options.pre_sql, *self.options.post_sql)
-        )
-        for script in scripts:
-            self.table.database.check_script(script)
+        options, database = self.options, self.table.database
+        if options.post_sql and options.load_mode == "replace" and database.ddl_commits:
+            raise TerminalError(
+                f"post_sql cannot go with load_mode: replace in {database.name}, where the new table takes the place "
+                "of the old one only after the commit: put it into a job of its own, behind this one"
+            )
+        for script in (*(() if options.pre_sql_commits else options.pre_sql), *options.post_sql):
+            database.check_script(script)
 
     def _run(self, scripts: tuple[str, ...]) -> None:
         for script in scripts:

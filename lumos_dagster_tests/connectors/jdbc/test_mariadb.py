@@ -10,6 +10,7 @@ from lumos_dagster.cancellation import Cancellation
 from lumos_dagster.errors import DataError, TerminalError, TransientError
 from lumos_dagster_tests.connectors.jdbc.conftest import Place
 from lumos_dagster_tests.connectors.jdbc.loads import Background
+from lumos_dagster_tests.connectors.jdbc.proxy import CuttingProxy
 from lumos_dagster_tests.servers.mariadb import MariadbDatabase
 
 OLD = [{"id": 1, "v": "old"}, {"id": 2, "v": "old"}]
@@ -128,6 +129,30 @@ def test_a_ddl_of_several_statements_cannot_replace(filled: Place) -> None:
     with pytest.raises(TerminalError, match="table_schema must be one CREATE TABLE statement here"):
         filled.load(OLD, load_mode="replace", table_schema=f"{DDL}; create index i on t (v);")
     assert filled.read().to_pylist() == OLD
+
+
+@pytest.mark.parametrize("mode", ["insert", "upsert", "replace"])
+@pytest.mark.parametrize("arrives", [True, False])
+def test_a_line_cut_at_the_commit(filled: Place, mariadb: MariadbDatabase, mode: str, arrives: bool) -> None:
+    filled.load([{"id": 3, "v": "before"}], "before")
+    direct = filled.url
+    with CuttingProxy(mariadb.server.port, b"\x03COMMIT", arrives) as proxy:
+        filled.url = direct.replace(str(mariadb.server.port), str(proxy.port))
+        if arrives:
+            assert filled.load([{"id": 4, "v": "new"}], load_mode=mode).inserted == 1
+        else:
+            with pytest.raises(TransientError, match="the commit did not come through"):
+                filled.load([{"id": 4, "v": "new"}], load_mode=mode)
+        assert proxy.cut
+        filled.load([{"id": 4, "v": "new"}], load_mode=mode)
+
+    assert filled.sql("select id from t order by id") == ([(4,)] if mode == "replace" else [(1,), (2,), (3,), (4,)])
+    assert [name for (name,) in filled.sql("show tables")] == ["_lumos_loads", "t"]
+
+
+def test_sql_behind_a_replace_would_see_the_old_table(filled: Place) -> None:
+    with pytest.raises(TerminalError, match="post_sql cannot go with load_mode: replace in mysql"):
+        filled.load(OLD, load_mode="replace", post_sql="delete from t")
 
 
 def test_keys_of_a_made_table_are_the_same_only_to_the_letter(place: Place) -> None:
