@@ -8,7 +8,7 @@ from lumos_dagster.connectors.csv import CsvExtractor, CsvLoader
 from lumos_dagster.connectors.jdbc import JdbcExtractor, JdbcLoader
 from lumos_dagster.connectors.memory import MemoryExtractor, MemoryLoader
 from lumos_dagster.connectors.mongodb import MongoExtractor, MongoLoader
-from lumos_dagster.interface import Extractor, Loader, Transformer
+from lumos_dagster.interface import Combiner, Extractor, Loader, Transformer
 from lumos_dagster.transforms import Filter, Json, Map
 
 EXTRACTORS: Mapping[str, type[Extractor]] = {
@@ -17,7 +17,7 @@ EXTRACTORS: Mapping[str, type[Extractor]] = {
     "memory": MemoryExtractor,
     "mongodb": MongoExtractor,
 }
-TRANSFORMERS: Mapping[str, type[Transformer]] = {
+TRANSFORMERS: Mapping[str, type[Transformer | Combiner]] = {
     "json": Json,
     "default": Json,
     "basic": Json,
@@ -38,5 +38,5 @@ class Catalog:
     """Type name -> component class, for each kind."""
 
     extractors: Mapping[str, type[Extractor]] = field(default_factory=lambda: dict(EXTRACTORS))
-    transformers: Mapping[str, type[Transformer]] = field(default_factory=lambda: dict(TRANSFORMERS))
+    transformers: Mapping[str, type[Transformer | Combiner]] = field(default_factory=lambda: dict(TRANSFORMERS))
     loaders: Mapping[str, type[Loader]] = field(default_factory=lambda: dict(LOADERS))
