@@ -9,7 +9,7 @@ from lumos_dagster.connectors.jdbc import JdbcExtractor, JdbcLoader
 from lumos_dagster.connectors.memory import MemoryExtractor, MemoryLoader
 from lumos_dagster.connectors.mongodb import MongoExtractor, MongoLoader
 from lumos_dagster.interface import Combiner, Extractor, Loader, Transformer
-from lumos_dagster.transforms import Filter, Json, Map
+from lumos_dagster.transforms import Aggregate, Deduplicate, Filter, Join, Json, Map, Python, Sort, Split, Sql
 
 EXTRACTORS: Mapping[str, type[Extractor]] = {
     "csv": CsvExtractor,
@@ -23,6 +23,13 @@ TRANSFORMERS: Mapping[str, type[Transformer | Combiner]] = {
     "basic": Json,
     "filter": Filter,
     "map": Map,
+    "sql": Sql,
+    "join": Join,
+    "aggregate": Aggregate,
+    "deduplicate": Deduplicate,
+    "sort": Sort,
+    "python": Python,
+    "split": Split,
 }
 LOADERS: Mapping[str, type[Loader]] = {
     "csv": CsvLoader,

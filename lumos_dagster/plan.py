@@ -18,7 +18,7 @@ Path = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Take:
-    """One mention of a parent: `name` as it is written, `parent` the op, and of its rows one `output`, or "" for all."""
+    """One mention of a parent: `name` as written, `parent` the op, and of its rows one `output`, or "" for all."""
 
     name: str
     parent: Path
