@@ -30,8 +30,9 @@ class Deduplicate(Queried):
         shown = ", ".join(f"c{place}" for place in range(len(names)))
         kept = "1" if self.keep == "first" else "same"
         return Query(
-            f"select {shown}, same from (select *, rowid as came, count(*) over one as same, row_number() over one as place "
-            f"from t0 window one as (partition by {keys} order by {ordering(self.order_by, columns, 'order_by')} "
+            f"select {shown}, same from "
+            f"(select *, rowid as came, count(*) over one as same, row_number() over one as place from t0 "
+            f"window one as (partition by {keys} order by {ordering(self.order_by, columns, 'order_by')} "
             f"rows between unbounded preceding and unbounded following)) where place = {kept} order by came",
             columns.schema,
             folding=True,

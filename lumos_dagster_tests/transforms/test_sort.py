@@ -16,9 +16,6 @@ def ordered(rows: list[dict[str, Any]], field: str, descending: bool, nulls_firs
     there = [row for row in rows if row[field] is not None]
     gone = [row for row in rows if row[field] is None]
     there.sort(key=lambda row: row[field], reverse=descending)
-    if descending:  # a sort turned round turns equal rows round too
-        there = sorted(reversed(there), key=lambda row: row["place"])
-        there.sort(key=lambda row: row[field], reverse=True)
     return gone + there if nulls_first else there + gone
 
 
