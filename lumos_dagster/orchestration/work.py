@@ -137,24 +137,22 @@ def _measured(rows: pa.RecordBatchReader, count: Count) -> pa.RecordBatchReader:
 
 def _why_kept_first(loader: Loader, rows: Relation) -> str:
     """Why a pass straight from source to target would not be safe, "" where it is."""
-    if not loader.atomic and list(_extractions(rows)):
+    sources = list(_sources(rows))
+    if not loader.atomic and sources:
         return "a retry of this load needs the very same input"
-    if any(extraction.extractor.build().reads(loader.location()) for extraction in _extractions(rows)):
+    places = [source.extractor.build() for source in sources if isinstance(source, Extraction)]
+    if any(extractor.reads(loader.location()) for extractor in places):
         return "they come from the place that they go to"
     return ""
 
 
-def _extractions(rows: Relation) -> Iterator[Extraction]:
-    """The sources outside our own spool that a pass over the rows would read."""
-    yield from _sources(rows.source)
-
-
-def _sources(source: Source) -> Iterator[Extraction]:
-    if isinstance(source, Extraction):
+def _sources(rows: Relation) -> Iterator[Extraction | Combination]:
+    """What a pass over the rows would do anew: what is read outside our own spool, and what is made of several."""
+    source: Source = rows.source
+    if isinstance(source, Extraction | Combination):
         yield source
-    elif isinstance(source, Union):
-        for relation in source.relations:
-            yield from _extractions(relation)
-    elif isinstance(source, Combination):
-        for _, relation in source.inputs:
-            yield from _extractions(relation)
+    inner = source.relations if isinstance(source, Union) else ()
+    if isinstance(source, Combination):
+        inner = tuple(relation for _, relation in source.inputs)
+    for relation in inner:
+        yield from _sources(relation)

@@ -41,7 +41,8 @@ def _listed(value: Any) -> Any:
 
 
 Terms = Annotated[
-    tuple[Annotated[Term, BeforeValidator(_term, json_schema_input_type=str | Term)], ...], BeforeValidator(_listed)
+    tuple[Annotated[Term, BeforeValidator(_term, json_schema_input_type=str | Term)], ...],
+    BeforeValidator(_listed, json_schema_input_type=str | Term | list[str | Term]),
 ]
 """Fields, each as `amount`, `amount desc`, `amount desc nulls first`, or as a mapping {field, descending, nulls}."""
 

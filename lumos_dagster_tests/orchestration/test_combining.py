@@ -6,6 +6,7 @@ from contextlib import closing
 from pathlib import Path
 
 import dagster as dg
+import pyarrow as pa
 import pytest
 
 from lumos_dagster.config.model import Execution, Retry
@@ -106,6 +107,32 @@ def test_a_retry_opens_every_input_again(mode: Execution, folder: Path, instance
     assert len((folder / "load.tries").read_text().split()) == 3
     numbers = sorted((11 * n for n in range(10)), reverse=True)
     assert (folder / "load").read_text() == " ".join(map(str, numbers))
+
+
+class Piecemeal(Book):
+    """Commits as it goes."""
+
+    @property
+    def atomic(self) -> bool:
+        return False
+
+
+def test_a_load_that_is_not_atomic_gets_what_a_query_gave_the_first_time(
+    folder: Path, tmp_path: Path, instance: dg.DagsterInstance
+) -> None:
+    entries = (
+        entry("numbers", "extractor", Numbers),
+        entry("other", "loader", Book, ["numbers"], options={"folder": str(folder)}),
+        entry(
+            "dice", "transformer", Sql, ["numbers"], options={"query": "select (random() * 1e15)::bigint n from input"}
+        ),
+        entry("load", "loader", Piecemeal, ["dice"], options={"folder": str(folder), "fails": 1}),
+    )
+    ran = run_job(job(*entries, retry=Retry(1), execution="streaming"), instance)
+    assert ran.success, ran.failures
+    kept = next(tmp_path.rglob("load.input.arrow"))
+    with pa.OSFile(str(kept)) as file, pa.ipc.open_stream(file) as reader:
+        assert (folder / "load").read_text() == " ".join(map(str, reader.read_all()["n"].to_pylist()))
 
 
 @pytest.mark.parametrize("mode", MODES)
