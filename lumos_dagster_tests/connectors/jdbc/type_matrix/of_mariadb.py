@@ -9,7 +9,7 @@ _MOMENTS = ["0001-01-01 00:00:00", "9999-12-31 23:59:59", "1969-12-31 23:59:59"]
 
 MARIADB = Natives(
     "MariaDB",
-    before=("set global sql_mode = ''",),
+    before=("set session sql_mode = ''",),
     types=(
         Native("tinyint", ["-128", "127"]),
         Native("tinyint unsigned", ["0", "255"]),

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import uuid4
 
 import pyarrow as pa
 import pytest
@@ -29,10 +30,10 @@ class Cell:
     """What became of a type's values in one target: the column's type there, and each value that is not the same."""
 
     made: str
-    refused: list[str] = field(default_factory=list)
-    """Values that the load refused as bad rows, with its reason."""
-    changed: list[str] = field(default_factory=list)
-    """Values that came back as others."""
+    refused: list[tuple[str, str]] = field(default_factory=list)
+    """Values that the load refused as bad rows, each with its reason."""
+    changed: list[tuple[str, str]] = field(default_factory=list)
+    """Values, and the others that they came back as."""
 
 
 @dataclass
@@ -58,7 +59,10 @@ class Trial:
         self.ids: dict[str, list[int]] = {}
         self.outside: dict[str, list[int]] = {}
         columns = ", ".join(f"{name} {native.declared} null" for name, native in self.columns.items())
-        statements = [*self.natives.before, *(f"create table {table} (id integer, {columns})" for table in ("t", "same"))]
+        statements = [
+            *self.natives.before,
+            *(f"create table {table} (id integer, {columns})" for table in ("t", "same")),
+        ]
         statements.append("insert into t (id) values (0)")
         for name, native in self.columns.items():
             last = max((number for ids in self.ids.values() for number in ids), default=0)
@@ -72,32 +76,31 @@ class Trial:
 
     def tried(self, targets: Sequence[Place]) -> list[Tried]:
         """Every type in every target."""
-        rows = self.place.read(where=f"id < {OUTSIDE}")
+        rows = self.rows()
         found = [
             Tried(native, str(rows.schema.field(name).type), self._unread(name), cell)
-            for (name, native), cell in zip(self.columns.items(), self._same_again(rows), strict=True)
+            for (name, native), cell in zip(self.columns.items(), self.same_again(rows), strict=True)
         ]
         for target in targets:
             for tried, cell in zip(found, self._made_by(target, rows), strict=True):
                 tried.targets[target.name] = cell
         return found
 
+    def rows(self) -> pa.Table:
+        """The table, but for what no Arrow type has a place for."""
+        return self.place.read(where=f"id < {OUTSIDE}")
+
     def _unread(self, column: str) -> list[str]:
         """The values that cannot be read, each of which must be told by an error."""
-        native = self.columns[column]
-        found = []
-        for value, number in zip(native.outside, self.outside[column], strict=True):
-            try:
-                rows = self.place.read(columns=["id", column], where=f"id = {number}")
-            except DataError as error:
-                found.append(f"{value}: {error}")
-            else:
-                found.append(f"READ {value}: {rows[column]}")
-        return found
+        values = self.columns[column].outside
+        for value, number in zip(values, self.outside[column], strict=True):
+            with pytest.raises(DataError):
+                assert self.place.read(columns=["id", column], where=f"id = {number}") is None, f"{value} was read"
+        return list(values)
 
-    def _same_again(self, rows: pa.Table) -> list[Cell]:
+    def same_again(self, rows: pa.Table) -> list[Cell]:
         """Into a table of the same DDL; both hold the same if the database says so, in its own exact words."""
-        refused = _loaded(self.place, rows, "same")
+        refused = _loaded(self.place, rows, "same", load_mode="truncate")
         texts = [(native.as_text or self.natives.as_text).format(name) for name, native in self.columns.items()]
         query = f"select id, {', '.join(texts)} from {{}} where id < {OUTSIDE} order by id"
         before, after = ({row[0]: row[1:] for row in self.place.sql(query.format(table))} for table in ("t", "same"))
@@ -105,7 +108,7 @@ class Trial:
         for at, (name, native) in enumerate(self.columns.items()):
             cell = Cell(native.declared, [refused[number] for number in self.ids[name] if number in refused])
             cell.changed = [
-                f"{row[at]!r} becomes {after[number][at]!r}"
+                (str(row[at]), str(after[number][at]))
                 for number, row in before.items()
                 if number not in refused and row[at] != after[number][at]
             ]
@@ -129,16 +132,16 @@ class Trial:
         ]
 
 
-def _loaded(place: Place, rows: pa.Table, table: str, create_table: bool = False) -> dict[int, str]:
+def _loaded(place: Place, rows: pa.Table, table: str, **options: Any) -> dict[int, tuple[str, str]]:
     """Load the rows; gives the ids of those refused, with the value and the reason."""
-    place.load(rows, f"into {table}", "reject", "100%", table_name=table, create_table=create_table)
+    place.load(rows, str(uuid4()), "reject", "100%", table_name=table, **options)
     if not place.count.rejected:
         return {}
     (kept,) = rejects.find(place.run.storage)
-    return {record["row"]["id"]: f"{record['value']!r}: {record['reason']}" for record in kept.records()}
+    return {record["row"]["id"]: (str(record["value"]), record["reason"]) for record in kept.records()}
 
 
-def _changed(before: Any, after: Any) -> list[str]:
+def _changed(before: Any, after: Any) -> list[tuple[str, str]]:
     """The values that are not the same in the type that they came back in, nor, where they cannot be, as text."""
     texts = list(zip(as_text(before).to_pylist(), as_text(after).to_pylist(), strict=True))
     try:
@@ -146,4 +149,4 @@ def _changed(before: Any, after: Any) -> list[str]:
     except DataError:
         wanted, after = (pa.array(column) for column in zip(*texts, strict=True))
     pairs = zip(map(repr, wanted.to_pylist()), map(repr, after.to_pylist()), texts, strict=True)
-    return [f"{old!r} becomes {new!r}" for one, other, (old, new) in pairs if one != other]
+    return [(str(old), str(new)) for one, other, (old, new) in pairs if one != other]
