@@ -90,7 +90,7 @@ def _moment(name: str, digits: str, has_zone: bool) -> str:
         return rf"[\d:]+{fraction}{zone}"
     if name == "timestamp":
         return rf"[\d-]+([ T][\d:]+{fraction}{zone})?( BC)?|-?infinity"
-    return rf'[^,{{}}."]*(\.\d{{0,{digits}}}0*([^\d,{{}}."][^,{{}}."]*)?)?'
+    return rf'[^{{}}."]*(\.\d{{0,{digits}}}0*([^\d{{}}."][^{{}}."]*)?)?'
 
 
 def _down_to(unit: str) -> str:
