@@ -21,6 +21,9 @@ Each type of each database is tried with the values at its ends and a null. They
 a table of the same DDL in the same database, and with `create_table: true` into each of the three databases; then they
 are read back and compared, value for value. A cell names the target's column type. Where nothing else is said, every
 value came back exactly as it was. A number in brackets leads to what did not.
+
+Instants are kept by MariaDB in a `datetime(6)` with the comment `UTC`, as its `TIMESTAMP` ends in 2038: `table_name`
+reads them as instants, a `query` as local times in UTC.
 """
 _LONGEST = 60
 
