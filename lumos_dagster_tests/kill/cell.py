@@ -13,7 +13,7 @@ from lumos_dagster_tests.kill.steps import DEED, POINT, TRACE
 from lumos_dagster_tests.kill.targets import Target
 from lumos_dagster_tests.kill.warm import Order, Warm
 
-KILLED = -9
+KILLED, NOT_BEGUN = -9, 2
 _JOB = "job.yaml"
 
 
@@ -62,7 +62,10 @@ class Bench:
     def resume(self) -> int:
         """Go on, as a person does; the steps are wrapped still, but none is fatal."""
         self.trace.unlink(missing_ok=True)
-        return self.warm.run(self.order("--resume"))
+        code = self.warm.run(self.order("--resume"))
+        if code == NOT_BEGUN and "there is no run of job" in self.told():  # killed before there was one
+            return self.warm.run(self.order())
+        return code
 
     @property
     def trace(self) -> Path:
@@ -118,14 +121,13 @@ def kill(bench: Bench, line: Line, execution: Execution, target: Target, point: 
     return judged(bench, line, execution, target, harm)
 
 
-def judged(bench: Bench, line: Line, execution: Execution, target: Target, harm: str) -> Outcome:
-    """Look at what the harm left, resume, and compare."""
+def judged(bench: Bench, line: Line, execution: Execution, target: Target, harm: str, resumes: bool = True) -> Outcome:
+    """Look at what the harm left, resume where the run has not come through, and compare."""
     between = found(line, target)
     problems: list[str] = []
     if line.promise == "transactional" and between == "part":
         problems.append("a part of the rows was there to be read")
-    code = bench.resume()
-    if code:
+    if resumes and (code := bench.resume()):
         problems.append(f"the resume ended with {code}: {bench.told()}")
     problems += wrong(line, target)
     return Outcome(line, execution, harm, between, "; ".join(problems))
