@@ -22,7 +22,7 @@ from lumos_dagster.transforms.operations.arithmetic import (
     Round,
     Subtract,
 )
-from lumos_dagster.transforms.operations.columns import AddField, RemoveField, RenameField, SelectFields
+from lumos_dagster.transforms.operations.columns import AddField, Compute, RemoveField, RenameField, SelectFields
 from lumos_dagster.transforms.operations.conversion import ConvertField
 from lumos_dagster.transforms.operations.dates import FormatDate
 from lumos_dagster.transforms.operations.filtering import FilterField
@@ -48,7 +48,7 @@ from lumos_dagster.transforms.operations.text import (
 from lumos_dagster.transforms.operations.validation import Validate
 
 OPERATIONS: tuple[type[Operation], ...] = (
-    RenameField, RemoveField, SelectFields, AddField,
+    RenameField, RemoveField, SelectFields, AddField, Compute,
     ConvertField, FormatDate, FormatField, FilterField,
     Uppercase, Lowercase, Capitalize, Title, Trim, LeftTrim, RightTrim,
     Replace, RegexReplace, RegexExtract, Substring, Pad, MergeFields, SplitField,
