@@ -1,32 +1,25 @@
-"""SQL scalar expressions and conditions: parsed, held against a list of what is allowed, and compiled.
-
-Only fields, constants, comparisons, and / or / not, arithmetic, `||` and a few functions are known:
-no statement, no query, nothing that reads anything but the row.
-"""
+"""SQL scalar expressions and conditions, compiled to formulas that run over whole columns."""
 
 import operator as op
 import re
 from collections.abc import Callable, Mapping
 from decimal import Decimal
-from typing import Any, TypeAlias
+from typing import Any
 
 import polars as pl
 import pyarrow as pa
-import sqlglot
 from sqlglot import exp
-from sqlglot.errors import ParseError, TokenError
 
-from lumos_dagster.conversion import as_text, is_text
 from lumos_dagster.errors import ConfigError, Problem
-from lumos_dagster.transforms.arithmetic import Sign, combine, round_off
+from lumos_dagster.transforms.arithmetic import Sign, combine
+from lumos_dagster.transforms.calls import call
 from lumos_dagster.transforms.columns import Columns
 from lumos_dagster.transforms.comparison import pair_tester, tester
-from lumos_dagster.transforms.constants import constant
+from lumos_dagster.transforms.constants import constant, scale_of
 from lumos_dagster.transforms.formula import Formula, column, reads_of
-from lumos_dagster.transforms.rows import to_arrow, to_polars
-
-Node: TypeAlias = Any
-"""A node of sqlglot's tree."""
+from lumos_dagster.transforms.functions import bad_of, cast, strict, text_of
+from lumos_dagster.transforms.grammar import Node, parse, place_of, start_of
+from lumos_dagster.transforms.rows import Rows, to_polars
 
 _COMPARISONS: Mapping[type, str] = {
     exp.EQ: "equals",
@@ -49,44 +42,7 @@ _SIGNS: Mapping[type, Sign] = {
     exp.Div: "divide",
     exp.Mod: "modulo",
 }
-_TEXT: Mapping[type, Callable[[pl.Series], pl.Series]] = {
-    exp.Upper: lambda text: text.str.to_uppercase(),
-    exp.Lower: lambda text: text.str.to_lowercase(),
-    exp.Trim: lambda text: text.str.strip_chars(),
-}
 _LOGIC: Mapping[type, Callable[[Any, Any], pl.Series]] = {exp.And: op.and_, exp.Or: op.or_}
-_PLAIN = (exp.Column, exp.Identifier, exp.Literal, exp.Boolean, exp.Null, exp.Paren, exp.Not, exp.Is, exp.In,
-          exp.Between, exp.Like, exp.Neg, exp.DPipe, exp.Length, exp.Abs, exp.Round)  # fmt: skip
-_ALLOWED = (*_PLAIN, *_COMPARISONS, *_SIGNS, *_TEXT, *_LOGIC)
-_ALLOWED_TEXT = (
-    "fields, constants, comparisons, in, between, like, is null, and, or, not, + - * / %, ||, "
-    "upper, lower, trim, length, abs, round"
-)
-_QUOTES = 'Text stands in single quotes, a field whose name is an SQL word or has blanks in double ones ("order date").'
-_PARTS = {"this", "expression", "expressions", "low", "high", "decimals", "quoted", "is_string"}
-
-
-def parse(text: str) -> Node:
-    """The tree of an expression. Raises ValueError that points at what is not allowed in it."""
-    try:
-        trees = sqlglot.parse(text, dialect="sqlite")  # its names may stand in "..", `..` and [..]
-    except ParseError as error:
-        first = error.errors[0]
-        start = max(first["col"] - len(first["highlight"] or ""), 0)
-        missing = str(first["description"]).startswith("Required keyword")
-        reason = f"something is missing beside {first['highlight']}" if missing else first["description"]
-        raise ValueError(f"{_at(text, start)}: {reason}. {_QUOTES}") from None
-    except TokenError as error:
-        raise ValueError(f"{text!r}: a quote is not closed") from error
-    if len(trees) != 1 or trees[0] is None:
-        raise ValueError(f"{text!r} is not one expression")
-    for node in trees[0].walk():
-        extra = {name for name, value in node.args.items() if value} - _PARTS - {"safe", "typed"}
-        if not isinstance(node, _ALLOWED) or extra:
-            raise ValueError(
-                f"{_at(text, _start(node))}: {node.sql()} is not known here; allowed: {_ALLOWED_TEXT}. {_QUOTES}"
-            )
-    return trees[0]
 
 
 def condition(text: str, columns: Columns, key: str) -> Formula:
@@ -94,13 +50,13 @@ def condition(text: str, columns: Columns, key: str) -> Formula:
     formula = scalar(text, columns, key)
     if not pa.types.is_boolean(formula.type):
         raise ConfigError(Problem(f"this is no condition: it gives {formula.type}", path=key))
-    return formula
+    return Formula(formula.type, formula.reads, formula.run)
 
 
 def scalar(text: str, columns: Columns, key: str) -> Formula:
     """An expression over the row. Raises ConfigError, pointing into the text."""
     try:
-        return _Compiler(text, columns, key).formula(parse(text))
+        return _Compiler(text, columns, key).whole(parse(text))
     except ValueError as error:
         raise ConfigError(Problem(str(error), path=key)) from error
 
@@ -117,19 +73,72 @@ class _Compiler:
         self.text = text
         self.columns = columns
         self.key = key
+        self.inner: list[Formula] = []
+        self.keys: list[int] = []
+        self.done: dict[int, pl.Series] = {}
 
     def formula(self, node: Node) -> Formula:
         """The node as a value of each row, a constant too."""
         part = self.part(node)
         if isinstance(part, Formula):
             return part
-        value = float(part.value) if isinstance(part.value, Decimal) else part.value
-        array = constant(value)
+        if part.value is None:
+            nothing = Formula(pa.null(), (), lambda rows: pl.Series([None]).new_from_index(0, rows.height))
+            self.inner.append(nothing)
+            return nothing
+        array = constant(part.value)
         one = to_polars(array)
         return Formula(array.type, (), lambda rows: one.new_from_index(0, rows.height))
 
     def part(self, node: Node) -> Formula | _Constant:
-        """The node, constants left as they are."""
+        """The node, constants left as they are; what it is made of tells which rows are bad."""
+        outer, self.inner = self.inner, []
+        try:
+            found = self.build(node)
+        except ValueError as error:
+            if isinstance(error, ConfigError) or str(error).startswith("at character"):
+                raise
+            raise ValueError(f"{place_of(node)}: {error}") from error
+        finally:
+            inner, self.inner = self.inner, outer
+        if isinstance(found, Formula):
+            found = self.once(found)
+            if found.bad is None and inner:
+                found = strict(found, inner)
+            self.inner.append(found)
+        return found
+
+    def once(self, formula: Formula) -> Formula:
+        """Reckoned once for each batch, however often it is asked for."""
+        key = len(self.keys)
+        self.keys.append(key)
+
+        def run(rows: Rows) -> pl.Series:
+            if key not in self.done:
+                self.done[key] = formula.run(rows)
+            return self.done[key]
+
+        return Formula(formula.type, formula.reads, run, formula.bad)
+
+    def whole(self, node: Node) -> Formula:
+        """The whole expression; it forgets a batch when `bad` has been asked for, or when the next one comes."""
+        top = self.formula(node)
+        if pa.types.is_null(top.type):
+            top = cast(top, pa.string())
+
+        def run(rows: Rows) -> pl.Series:
+            self.done.clear()
+            return top.run(rows)
+
+        def bad(rows: Rows) -> pl.Series:
+            found = bad_of(top)(rows)
+            self.done.clear()
+            return found
+
+        return Formula(top.type, top.reads, run, bad)
+
+    def build(self, node: Node) -> Formula | _Constant:
+        """The node by its kind."""
         kind = type(node)
         if kind is exp.Paren:
             return self.part(node.this)
@@ -156,27 +165,20 @@ class _Compiler:
             return combine(_SIGNS[kind], self.number(node.this), self.number(node.expression))
         if kind is exp.Neg:
             inner = self.number(node.this)
-            return _Constant(-inner) if isinstance(inner, Decimal) else combine("subtract", Decimal(0), inner)
+            if isinstance(inner, Formula):
+                return combine("subtract", Decimal(0), inner)
+            return _Constant(-inner if scale_of(inner) else -int(inner))
         if kind is exp.DPipe:
             left, right = self.as_text(node.this), self.as_text(node.expression)
             return Formula(pa.string(), reads_of(left, right), lambda rows: left.run(rows) + right.run(rows))
-        inner = self.formula(node.this)
-        if kind is exp.Abs:
-            return round_off("abs", inner)
-        if kind is exp.Round:
-            return round_off("round", inner, int(node.args["decimals"].this) if node.args.get("decimals") else 0)
-        text = self.as_text(node.this)
-        if kind is exp.Length:
-            return Formula(pa.int64(), text.reads, lambda rows: text.run(rows).str.len_chars().cast(pl.Int64))
-        change = _TEXT[kind]
-        return Formula(pa.string(), text.reads, lambda rows: change(text.run(rows)))
+        return call(node, self)
 
     def column(self, node: Node) -> Formula:
         """A field by its name."""
         if node.this.name not in self.columns:
             error = self.columns.missing(node.this.name, self.key).problems[0]
             hint = error.hint or f"Text stands in single quotes: '{node.this.name}'."
-            raise ConfigError(Problem(f"{_place(node)}: {error.message}", self.key, allowed=error.allowed, hint=hint))
+            raise ConfigError(Problem(f"{place_of(node)}: {error.message}", self.key, allowed=error.allowed, hint=hint))
         return column(node.this.name, self.columns, self.key)
 
     def compare(self, operator: str, left: Node, right: Node) -> Formula:
@@ -184,7 +186,7 @@ class _Compiler:
         one, other = self.part(left), self.operand(right)
         if isinstance(one, _Constant):
             if isinstance(other, _Constant):
-                raise ValueError(f"{_place(left)}: compares two constants")  # noqa: TRY004
+                raise ValueError(f"{place_of(left)}: compares two constants")  # noqa: TRY004
             one, other, operator = other, one, _FLIPPED.get(operator, operator)
         if isinstance(other, Formula):
             first, second, pair = one, other, pair_tester(one.type, other.type, operator)
@@ -216,7 +218,7 @@ class _Compiler:
 
     def operand(self, node: Node) -> Formula | _Constant:
         """What stands behind an operator; a name in double quotes that is no field is taken as text."""
-        if type(node) is exp.Column and node.this.name not in self.columns and self.text[_start(node)] == '"':
+        if type(node) is exp.Column and node.this.name not in self.columns and self.text[start_of(node)] == '"':
             return _Constant(node.this.name)
         return self.part(node)
 
@@ -224,7 +226,7 @@ class _Compiler:
         """A constant, which must not be null."""
         part = self.operand(node)
         if isinstance(part, Formula) or part.value is None:
-            raise ValueError(f"{_place(node)}: a constant is needed here")
+            raise ValueError(f"{place_of(node)}: a constant is needed here")
         return part.value
 
     def number(self, node: Node) -> Formula | Decimal:
@@ -233,40 +235,23 @@ class _Compiler:
         if isinstance(part, Formula):
             return part
         if isinstance(part.value, bool) or not isinstance(part.value, int | Decimal):
-            raise ValueError(f"{_place(node)}: a number is needed here")  # noqa: TRY004
+            raise ValueError(f"{place_of(node)}: a number is needed here")  # noqa: TRY004
         return Decimal(part.value)
 
     def truth(self, node: Node) -> Formula:
         """An operand of and, or, not."""
         inner = self.formula(node)
         if not pa.types.is_boolean(inner.type):
-            raise ValueError(f"{_place(node)}: a condition is needed here, but this is {inner.type}")
+            raise ValueError(f"{place_of(node)}: a condition is needed here, but this is {inner.type}")
         return inner
 
     def as_text(self, node: Node) -> Formula:
         """The node's value as text."""
-        inner = self.formula(node)
-        if is_text(inner.type):
-            return inner
-        return Formula(pa.string(), inner.reads, lambda rows: to_polars(as_text(to_arrow(inner.run(rows)))))
+        return text_of(self.formula(node))
 
 
 def _value(node: Node) -> Any:
     if isinstance(node, exp.Literal) and not node.is_string:
         value = Decimal(node.this)
-        return int(value) if node.this.isdigit() else value
+        return int(value) if value == value.to_integral_value() and "." not in node.this else value
     return None if isinstance(node, exp.Null) else node.this
-
-
-def _start(node: Node) -> int:
-    """Where the first name in the node begins; nothing else has a place in sqlglot's tree."""
-    return min((name.meta["start"] for name in node.find_all(exp.Identifier) if "start" in name.meta), default=0)
-
-
-def _place(node: Node) -> str:
-    """Where in the text; the text itself may hold a value that must not be shown."""
-    return f"at character {_start(node) + 1}"
-
-
-def _at(text: str, start: int) -> str:
-    return f"{text!r}, at character {start + 1}"

@@ -17,6 +17,8 @@ class Formula:
     type: pa.DataType
     reads: tuple[str, ...]
     run: Callable[[Rows], pl.Series]
+    bad: Callable[[Rows], pl.Series] | None = None
+    """Marks the rows for which it failed, asked right after `run`; without it, nothing can tell but the nulls."""
 
 
 def column(name: str, columns: Columns, key: str) -> Formula:

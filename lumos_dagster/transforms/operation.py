@@ -107,7 +107,7 @@ def run_all(rows: pa.RecordBatchReader, schema: pa.Schema, steps: Sequence[Step]
                 if state.height:
                     step(state)
             if state.height:
-                yield state.batch(schema)
+                yield from state.batches(schema)
 
     return pa.RecordBatchReader.from_batches(schema, batches())
 

@@ -10,8 +10,9 @@ from lumos_dagster.interface import StrictModel
 from lumos_dagster.problems import near
 from lumos_dagster.transforms.columns import Columns
 from lumos_dagster.transforms.comparison import OPERATOR_SPELLINGS, OPERATORS, check_value, operator_named, tester
-from lumos_dagster.transforms.expressions import condition, parse
+from lumos_dagster.transforms.expressions import condition
 from lumos_dagster.transforms.formula import Formula, column
+from lumos_dagster.transforms.grammar import parse
 from lumos_dagster.transforms.rows import Step
 
 

@@ -13,6 +13,9 @@ from lumos_dagster.accounting import BadRow, OnError, Task
 from lumos_dagster.conversion import is_text
 from lumos_dagster.conversion.frames import Array
 
+_MOST_MADE = 65_536
+"""Rows that one batch may hold, where an operation makes many rows of one."""
+
 Step = Callable[["Rows"], None]
 """What an operation does to a batch, once it is bound to the columns."""
 
@@ -45,6 +48,7 @@ class Rows:
         self._came: dict[str, Array] = dict(zip(batch.schema.names, batch.columns, strict=True))
         self._read: dict[str, pl.Series] = {}
         self._made: dict[str, pl.Series] = {}
+        self._held: dict[str, Array] = {}
         self._left: pl.Series | None = None
 
     @property
@@ -65,6 +69,8 @@ class Rows:
         """The column in Arrow; for one that an operation has made, the type is only as near as polars has it."""
         if name in self._made:
             return to_arrow(self._made[name])
+        if name in self._held:
+            return self._held[name]
         came = self._came[name]
         return came if self._left is None else came.take(to_arrow(self._left))
 
@@ -73,23 +79,74 @@ class Rows:
         self._forget(name)
         self._made[name] = values
 
+    def put_arrow(self, name: str, values: Array) -> None:
+        """Set the column to an array of one value per row that is left; for types that polars does not hold exactly."""
+        self._forget(name)
+        self._held[name] = values
+
+    def remove(self, name: str) -> None:
+        """Forget a column of an operation's own."""
+        self._forget(name)
+
     def put_constant(self, name: str, value: Array) -> None:
         """Set the column to the one value of an array, whatever its type."""
         self._forget(name)
         self._came[name] = pa.repeat(value[0], self._batch.num_rows)
 
-    def put_checked(self, name: str, values: pl.Series, check: Check) -> None:
-        """Set the column; rows whose value turned out bad go the way that `on_error` says."""
+    def put_checked(self, name: str, values: pl.Series, check: Check, bad: pl.Series | None = None) -> None:
+        """Set the column; rows whose value turned out bad go the way that `on_error` says.
+
+        `bad` marks them; without it they are the nulls made from values that were all there.
+        """
+        leaving = self.book(self.turned_null(values, check) if bad is None else bad, check)
+        self.put(name, values)
+        if leaving is not None:
+            self._keep(~leaving)
+
+    def put_arrow_checked(self, name: str, values: Array, check: Check, bad: pl.Series) -> None:
+        """As `put_checked`, for types that polars does not hold exactly."""
+        leaving = self.book(bad, check)
+        self.put_arrow(name, values)
+        if leaving is not None:
+            self._keep(~leaving)
+
+    def turned_null(self, values: pl.Series, check: Check) -> pl.Series:
+        """Where there is no value, though all that it was made from was there."""
         bad = values.is_null()
         if bad.any():
             for read in check.reads:
                 bad = bad & self.series(read).is_not_null()
+        return bad
+
+    def judge(self, name: str, bad: pl.Series, check: Check) -> None:
+        """Rows whose value in the column breaks a rule go the way that `on_error` says; for `null` it becomes null."""
+        leaving = self.book(bad, check)
+        if leaving is not None:
+            self._keep(~leaving)
+        elif bad.any():
+            places = pl.int_range(self.height, dtype=pl.UInt32, eager=True).set(bad, None)
+            self.put_arrow(name, self.arrow(name).take(to_arrow(places)))
+
+    def book(self, bad: pl.Series, check: Check) -> pl.Series | None:
+        """Tell the accounts of the bad rows; those that must leave the stream are given back."""
         how_many = int(bad.sum())
-        if how_many:
-            self._task.bad_rows(self._bad_rows(bad, check), how_many, check.on_error)
-        self.put(name, values)
-        if how_many and (check.on_error or self._task.on_error) != "null":
-            self._keep(~bad)
+        if not how_many:
+            return None
+        self._task.bad_rows(self._bad_rows(bad, check), how_many, check.on_error)
+        return None if (check.on_error or self._task.on_error) == "null" else bad
+
+    def multiply(self, sources: pl.Series) -> None:
+        """Rows in place of those that are left, each a copy of the one at its source's place; what is new is counted.
+
+        `sources` rises from 0; a row that is nobody's source is counted as filtered.
+        """
+        kept = sources.n_unique()
+        self._task.count.filtered += self.height - kept
+        self._task.count.made += len(sources) - kept
+        self._left = self._places().gather(sources)
+        self._read = {name: values.gather(sources) for name, values in self._read.items()}
+        self._made = {name: values.gather(sources) for name, values in self._made.items()}
+        self._held = {name: values.take(to_arrow(sources)) for name, values in self._held.items()}
 
     def filter(self, keep: pl.Series) -> None:
         """Keep the rows where `keep` is true; the others are counted as filtered."""
@@ -105,30 +162,47 @@ class Rows:
         self._came = {names.get(name, name): values for name, values in self._came.items()}
         self._read = {names.get(name, name): values for name, values in self._read.items()}
         self._made = {names.get(name, name): values for name, values in self._made.items()}
+        self._held = {names.get(name, name): values for name, values in self._held.items()}
 
-    def batch(self, schema: pa.Schema) -> pa.RecordBatch:
-        """The rows that are left, in exactly these columns and types."""
-        columns = [self._column(field.name, field.type) for field in schema]
+    def batches(self, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+        """The rows that are left, in exactly these columns and types; many made from few come in several batches."""
+        if self.height <= max(self._batch.num_rows, _MOST_MADE):
+            yield self._part(schema, None)
+            return
+        for start in range(0, self.height, _MOST_MADE):
+            yield self._part(schema, pl.int_range(start, min(start + _MOST_MADE, self.height), eager=True))
+
+    def _part(self, schema: pa.Schema, places: pl.Series | None) -> pa.RecordBatch:
+        columns = [self._column(field.name, field.type, places) for field in schema]
         return pa.RecordBatch.from_arrays(columns, schema=schema)
 
     def _forget(self, name: str) -> None:
         self._came.pop(name, None)
         self._read.pop(name, None)
         self._made.pop(name, None)
+        self._held.pop(name, None)
 
-    def _column(self, name: str, kind: pa.DataType) -> Array:
-        values = self.arrow(name)
+    def _column(self, name: str, kind: pa.DataType, places: pl.Series | None) -> Array:
+        values = self.arrow(name) if places is None else self._arrow_at(name, places)
         return values if values.type == kind else values.cast(kind)
+
+    def _arrow_at(self, name: str, places: pl.Series) -> Array:
+        """The column at some of the rows that are left, which must be more than came."""
+        if name in self._made or name in self._held:
+            return self.arrow(name).take(to_arrow(places))
+        return self._came[name].take(to_arrow(self._places().gather(places)))
+
+    def _places(self) -> pl.Series:
+        """Where in the batch the rows that are left came from."""
+        return self._left if self._left is not None else pl.int_range(self._batch.num_rows, dtype=pl.UInt32, eager=True)
 
     def _keep(self, keep: pl.Series) -> None:
         if keep.all():
             return
-        places = (
-            self._left if self._left is not None else pl.int_range(self._batch.num_rows, dtype=pl.UInt32, eager=True)
-        )
-        self._left = places.filter(keep)
+        self._left = self._places().filter(keep)
         self._read = {name: values.filter(keep) for name, values in self._read.items()}
         self._made = {name: values.filter(keep) for name, values in self._made.items()}
+        self._held = {name: values.filter(to_arrow(keep)) for name, values in self._held.items()}
 
     def _bad_rows(self, bad: pl.Series, check: Check) -> Iterator[BadRow]:
         for place in bad.arg_true():
@@ -146,6 +220,8 @@ class Rows:
     def _value(self, name: str, place: int) -> Any:
         if name in self._made:
             return self._made[name][place]
+        if name in self._held:
+            return self._held[name][place].as_py()
         return self._came[name][place if self._left is None else self._left[place]].as_py()
 
 
@@ -160,7 +236,7 @@ def to_polars(array: Array) -> pl.Series:
             array = array.cast(pa.timestamp("ms", array.type.tz))
         if array.type.tz and not array.type.tz[0].isalpha():  # polars knows zones by name only, not +08:00
             array = array.cast(pa.timestamp(array.type.unit, "UTC"))
-    if not _polars_holds(array.type):
+    if not polars_holds(array.type):
         array = pc.if_else(array.is_valid(), True, None)
     return pl.Series(pl.from_arrow(array))
 
@@ -170,7 +246,8 @@ def to_arrow(values: pl.Series) -> Array:
     return values.to_arrow(compat_level=pl.CompatLevel.oldest())
 
 
-def _polars_holds(kind: pa.DataType) -> bool:
+def polars_holds(kind: pa.DataType) -> bool:
+    """Whether polars has the type, with exactly the same values."""
     exactly = (
         types.is_boolean, types.is_integer, types.is_float32, types.is_float64, types.is_decimal128, is_text,
         types.is_binary, types.is_large_binary, types.is_binary_view, types.is_date32, types.is_time64,

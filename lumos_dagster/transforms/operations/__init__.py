@@ -22,12 +22,17 @@ from lumos_dagster.transforms.operations.arithmetic import (
     Round,
     Subtract,
 )
-from lumos_dagster.transforms.operations.columns import AddField, RemoveField, RenameField, SelectFields
+from lumos_dagster.transforms.operations.columns import AddField, Compute, RemoveField, RenameField, SelectFields
 from lumos_dagster.transforms.operations.conversion import ConvertField
 from lumos_dagster.transforms.operations.dates import FormatDate
 from lumos_dagster.transforms.operations.filtering import FilterField
 from lumos_dagster.transforms.operations.formatting import FormatField
+from lumos_dagster.transforms.operations.json import Extract, ParseJson, ToJson
+from lumos_dagster.transforms.operations.lookup import MapValues
+from lumos_dagster.transforms.operations.nested import Explode, Flatten
 from lumos_dagster.transforms.operations.nulls import FillNull, NullIf
+from lumos_dagster.transforms.operations.patterns import Pad, RegexExtract, RegexReplace, Substring
+from lumos_dagster.transforms.operations.privacy import Hash, Mask
 from lumos_dagster.transforms.operations.text import (
     Capitalize,
     LeftTrim,
@@ -40,13 +45,17 @@ from lumos_dagster.transforms.operations.text import (
     Trim,
     Uppercase,
 )
+from lumos_dagster.transforms.operations.validation import Validate
 
 OPERATIONS: tuple[type[Operation], ...] = (
-    RenameField, RemoveField, SelectFields, AddField,
+    RenameField, RemoveField, SelectFields, AddField, Compute,
     ConvertField, FormatDate, FormatField, FilterField,
-    Uppercase, Lowercase, Capitalize, Title, Trim, LeftTrim, RightTrim, Replace, MergeFields, SplitField,
+    Uppercase, Lowercase, Capitalize, Title, Trim, LeftTrim, RightTrim,
+    Replace, RegexReplace, RegexExtract, Substring, Pad, MergeFields, SplitField,
     Add, Subtract, Multiply, Divide, Modulo, Calculate, Round, Ceil, Floor, Abs,
-    FillNull, NullIf,
+    FillNull, NullIf, MapValues,
+    ParseJson, ToJson, Extract, Flatten, Explode,
+    Hash, Mask, Validate,
 )  # fmt: skip
 
 

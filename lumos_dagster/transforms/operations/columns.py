@@ -6,7 +6,8 @@ from pydantic import AliasChoices, Field, field_validator, model_validator
 
 from lumos_dagster.transforms.columns import Columns
 from lumos_dagster.transforms.constants import constant
-from lumos_dagster.transforms.expressions import parse, scalar
+from lumos_dagster.transforms.expressions import scalar
+from lumos_dagster.transforms.grammar import parse
 from lumos_dagster.transforms.operation import Names, OnFields, Operation
 from lumos_dagster.transforms.rows import Rows, Step
 
@@ -108,12 +109,53 @@ class AddField(Operation):
             values = constant(self.value)
             columns.put(self.field, values.type)
             return lambda rows: rows.put_constant(self.field, values)
-        formula = scalar(self.expression, columns, "expression")
-        columns.put(self.field, formula.type)
-        if not formula.reads:
-            return lambda rows: rows.put(self.field, formula.run(rows))
-        check = self.check(formula.reads, lambda _: "the expression gives no value for this row")
-        return lambda rows: rows.put_checked(self.field, formula.run(rows), check)
+        return computed(self, self.field, self.expression, columns)
+
+
+class Compute(Operation):
+    """Sets a field to what an SQL expression over the row gives.
+
+    Example:
+        {operation: expression, field: total, expression: "coalesce(price, 0) * n"}
+        {price: 2, n: 3} -> {price: 2, n: 3, total: 6}
+        {price: null, n: 3} -> {price: null, n: 3, total: 0}
+
+    Bad value: a division by zero, a cast that does not fit, a result too large; not a null that comes of nulls, or of a
+    case, coalesce or nullif. A condition that cannot be told does not hold.
+    """
+
+    names = ("expression", "compute")
+
+    field: str = Field(validation_alias=AliasChoices("field", "to"))
+    """The field that is set: a new one comes last, another keeps its place."""
+    expression: str
+    """Fields, constants, `+ - * / %`, `||`, comparisons, and / or / not, case, cast, coalesce and other scalar
+    functions."""
+
+    @field_validator("expression")
+    @classmethod
+    def _is_sql(cls, expression: str) -> str:
+        parse(expression)
+        return expression
+
+    def bind(self, columns: Columns) -> Step:
+        """The fields in the expression must be there, and fit what is done with them."""
+        return computed(self, self.field, self.expression, columns)
+
+
+def computed(operation: Operation, field: str, expression: str, columns: Columns) -> Step:
+    """What sets a field to the value of an expression."""
+    formula = scalar(expression, columns, "expression")
+    columns.put(field, formula.type)
+    if not formula.reads:
+        return lambda rows: rows.put(field, formula.run(rows))
+    check = operation.check(formula.reads, lambda _: "the expression gives no value for this row")
+
+    def step(rows: Rows) -> None:
+        values = formula.run(rows)
+        rows.put_checked(field, values, check, formula.bad(rows) if formula.bad else None)
+
+    return step
 
 
 def _nothing(_: Rows) -> None:

@@ -1,0 +1,97 @@
+"""Operations that hide personal data."""
+
+import hashlib
+from typing import Literal
+
+import polars as pl
+import pyarrow as pa
+from pydantic import Field, SecretStr
+
+from lumos_dagster.transforms.columns import Columns
+from lumos_dagster.transforms.operation import OnFields
+from lumos_dagster.transforms.operations.text import text_of
+from lumos_dagster.transforms.rows import Rows, Step
+
+
+class Hash(OnFields):
+    """Puts the hash of a value, in hex digits, in its place; null stays null.
+
+    Example:
+        {operation: hash, field: mail, algorithm: md5}
+        {mail: ada} -> {mail: 8c8d357b5e872bbacd45197626bd5759}
+    """
+
+    names = ("hash",)
+
+    algorithm: Literal["sha256", "md5"] = "sha256"
+    """sha256, or md5, which hides nothing from somebody who can guess the values."""
+    salt: SecretStr = SecretStr("")
+    """A text put before each value, best from `${ENV}`: without one, guessed values can be found again."""
+
+    def bind(self, columns: Columns) -> Step:
+        """A value that is not text is hashed as its text."""
+        for field in self.fields:
+            columns.type_of(field)
+            columns.put(field, pa.string())
+        begun = getattr(hashlib, self.algorithm)(self.salt.get_secret_value().encode(), usedforsecurity=False)
+
+        def hexed(text: str) -> str:
+            one = begun.copy()
+            one.update(text.encode())
+            return str(one.hexdigest())
+
+        def step(rows: Rows) -> None:
+            for field in self.fields:
+                text = text_of(rows, field)
+                distinct = text.drop_nulls().unique()  # no library hashes a column: each value is hashed once
+                found = pl.Series([hexed(one) for one in distinct], dtype=pl.String)
+                rows.put(field, text.replace_strict(distinct, found, default=None, return_dtype=pl.String))
+
+        return step
+
+
+class Mask(OnFields):
+    """Puts a character in place of all but the ends of a text.
+
+    Example:
+        {operation: mask, field: card, keep_end: 4}
+        {card: "4111111111111234"} -> {card: "************1234"}
+    """
+
+    names = ("mask",)
+
+    keep_start: int = Field(0, ge=0)
+    """How many characters at the beginning stay."""
+    keep_end: int = Field(0, ge=0)
+    """How many characters at the end stay. A text with no more than both together is hidden whole."""
+    character: str = Field("*", min_length=1, max_length=1)
+    """What stands in place of each hidden character."""
+
+    def bind(self, columns: Columns) -> Step:
+        """A value that is not text is masked as its text."""
+        for field in self.fields:
+            columns.type_of(field)
+            columns.put(field, pa.string())
+
+        def step(rows: Rows) -> None:
+            for field in self.fields:
+                rows.put(field, self._masked(text_of(rows, field)))
+
+        return step
+
+    def _masked(self, text: pl.Series) -> pl.Series:
+        value, hidden = pl.col("text"), self.character.replace("$", "$$")
+        ends = self.keep_start + self.keep_end
+        whole = value.str.replace_all("(?s).", hidden)
+        middle = (
+            value.str.slice(self.keep_start).str.head(-self.keep_end)
+            if self.keep_end
+            else value.str.slice(self.keep_start)
+        )
+        parts = pl.concat_str(
+            value.str.head(self.keep_start),
+            middle.str.replace_all("(?s).", hidden),
+            value.str.tail(self.keep_end),
+        )
+        short = value.str.len_chars() <= ends
+        return text.to_frame("text").select(pl.when(short).then(whole).otherwise(parts)).to_series()
