@@ -9,7 +9,7 @@ from lumos_dagster.errors import Problem
 def named_output(written: str) -> tuple[str, str]:
     """The job and the output that a mention of a parent names: `job`, or `job.output`; a name has no dot in it."""
     name, _, output = written.partition(".")
-    return name, output
+    return (name, output) if output else (written, "")
 
 
 def output_problems(job: JobFile) -> Iterator[Problem]:

@@ -102,6 +102,7 @@ def test_children_name_the_output_that_they_take() -> None:
         ),
         (("part.a", "part.a", "other"), r"options\.outputs: nobody takes the output 'rest'. Name part\.rest among"),
         (("part.a", "part.rest", "other.a"), r"jobs\.keep_other: 'other' has no outputs to choose from"),
+        (("part.a", "part.rest", "other."), r"unknown job 'other\.'"),
         (("part.a", "part.rest", "nobody.a"), r"unknown job 'nobody'"),
     ],
 )
