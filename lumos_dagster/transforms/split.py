@@ -10,7 +10,8 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 from lumos_dagster.combination import OUTPUT
 from lumos_dagster.interface import Task, Transformer
 from lumos_dagster.transforms.columns import Columns
-from lumos_dagster.transforms.expressions import condition, parse
+from lumos_dagster.transforms.expressions import condition
+from lumos_dagster.transforms.grammar import parse
 from lumos_dagster.transforms.operation import run_all
 from lumos_dagster.transforms.rows import Rows, Step
 from lumos_dagster.values import Raw
