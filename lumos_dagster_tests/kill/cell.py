@@ -92,6 +92,7 @@ class Outcome:
     harm: str
     between: str
     problem: str
+    kind: str = "killed at a step"
 
 
 def clean_steps(bench: Bench, line: Line, execution: Execution, target: Target) -> list[str]:

@@ -157,7 +157,9 @@ def kill_by_clock(load: Load, seconds: float) -> Outcome:
     while not load.bench.trace.exists():
         assert time.monotonic() < deadline, f"the load does not begin: {load.bench.told()}"
         threading.Event().wait(0.005)
-    timer = threading.Timer(seconds, os.kill, (pid, signal.SIGKILL))  # not waited for until then, so never another's pid
+    timer = threading.Timer(
+        seconds, os.kill, (pid, signal.SIGKILL)
+    )  # not waited for until then, so never another's pid
     timer.start()
     timer.join()
     load.bench.warm.until_ended(pid)
@@ -184,7 +186,9 @@ def _stopped(load: Load, point: str) -> tuple[int, str]:
     pid = load.bench.warm.begin(load.bench.order(point=point, deed="stop"))
     ended = load.bench.warm.until_stopped(pid)
     steps = load.bench.steps()
-    assert ended is None, f"it never came to step {point} of {load.line.name}, but ended with {ended}: {load.bench.told()}"
+    assert ended is None, (
+        f"it never came to step {point} of {load.line.name}, but ended with {ended}: {load.bench.told()}"
+    )
     return pid, f"{steps[-1]} (step {len(steps)})"
 
 
