@@ -13,7 +13,7 @@ from lumos_dagster_tests.kill.steps import DEED, POINT, TRACE
 from lumos_dagster_tests.kill.targets import Target
 from lumos_dagster_tests.kill.warm import Order, Warm
 
-KILLED, NOT_BEGUN = -9, 2
+KILLED = -9
 _JOB = "job.yaml"
 
 
@@ -62,10 +62,7 @@ class Bench:
     def resume(self) -> int:
         """Go on, as a person does; the steps are wrapped still, but none is fatal."""
         self.trace.unlink(missing_ok=True)
-        code = self.warm.run(self.order("--resume"))
-        if code == NOT_BEGUN and "there is no run of job" in self.told():  # killed before there was one
-            return self.warm.run(self.order())
-        return code
+        return self.warm.run(self.order("--resume"))
 
     @property
     def trace(self) -> Path:
@@ -95,6 +92,7 @@ class Outcome:
     harm: str
     between: str
     problem: str
+    kind: str = "killed at a step"
 
 
 def clean_steps(bench: Bench, line: Line, execution: Execution, target: Target) -> list[str]:

@@ -12,22 +12,14 @@ from queue import Queue
 
 from lumos_dagster_tests.kill.benches import Targets, bench, in_files
 from lumos_dagster_tests.kill.cell import Bench, Outcome, clean_steps, kill
-from lumos_dagster_tests.kill.harms import (
-    COMMIT,
-    bytes_of_a_clean_run,
-    crash_server,
-    cut_line,
-    fill_disk,
-    kill_at_a_moment,
-)
+from lumos_dagster_tests.kill.harmed import run_harms
 from lumos_dagster_tests.kill.matrix import EXECUTIONS, LINES, Execution, Line
 from lumos_dagster_tests.kill.servers import Servers
 from lumos_dagster_tests.kill.steps import DECISIVE
-from lumos_dagster_tests.kill.targets import MariaDB, MongoDB, PostgreSQL, Target
+from lumos_dagster_tests.kill.targets import MariaDB, MongoDB, PostgreSQL
 from lumos_dagster_tests.servers.mariadb import MariadbDatabase
 
 Tell = Callable[[str], None]
-Cell = tuple[Line, Execution]
 
 
 @dataclass(frozen=True)
@@ -40,6 +32,8 @@ class Choice:
     random: int = 3
     thorough: bool = False
     only: str = ""
+    kills: bool = True
+    """Whether loads are killed at steps too, before the other harms."""
 
     def points(self, steps: Sequence[str], cell: str) -> Iterator[int]:
         """The numbers of the steps to die at."""
@@ -76,22 +70,10 @@ def run_matrix(choice: Choice, servers: Servers, tell: Tell, workers: int = 2) -
             finally:
                 free.put((place, targets))
 
-        def harms(cell: tuple[Line, Execution]) -> list[Outcome]:
-            place, targets = free.get()
-            try:
-                return _harm(place, targets[cell[0].target], cell, choice, servers, tell)
-            finally:
-                free.put((place, targets))
-
         with ThreadPoolExecutor(workers) as pool:
-            killed = [outcome for outcomes in pool.map(work, cells) for outcome in outcomes]
-            harmed = [outcome for outcomes in pool.map(harms, cells) for outcome in outcomes]
+            killed = [outcome for outcomes in pool.map(work, cells) for outcome in outcomes] if choice.kills else []
         place, targets = free.get()
-        crashed = [
-            outcome for number, line in enumerate(LINES) if choice.only in line.name and targets[line.target].needs_server
-            for outcome in _crash(place, targets[line.target], (line, EXECUTIONS[number % 2]), choice, servers, tell)
-        ]  # fmt: skip
-        return [*killed, *harmed, *crashed]
+        return [*killed, *run_harms(place, servers, targets, (choice.seed, choice.only), tell)]
 
 
 def _cell(
@@ -113,38 +95,6 @@ def _cell(
     return outcomes
 
 
-def _harm(place: Bench, target: Target, cell: Cell, choice: Choice, servers: Servers, tell: Tell) -> list[Outcome]:
-    """A kill at any moment; a full disk for what lies in files; a cut line for what lies behind one."""
-    line, execution = cell
-    chance = random.Random(f"{choice.seed} harms {line.name} {execution}")
-    outcomes = [kill_at_a_moment(place, line, execution, target, chance, seconds=1.5)]
-    if not target.needs_server:
-        outcomes.append(fill_disk(place, line, execution, target))
-    else:
-        port = servers.port(line.target)
-        sent = bytes_of_a_clean_run(place, line, execution, target, port)
-        outcomes.append(cut_line(place, line, execution, target, port, chance.randrange(1, sent)))
-        if line.target in COMMIT:
-            outcomes.append(cut_line(place, line, execution, target, port, COMMIT[line.target]))
-    return _tell_harms(outcomes, f"{line.name}, {execution}", tell)
-
-
-def _crash(place: Bench, target: Target, cell: Cell, choice: Choice, servers: Servers, tell: Tell) -> list[Outcome]:
-    """The server crashes at a decisive step of the load, alone, as all targets on it would be harmed."""
-    line, execution = cell
-    steps = clean_steps(place, line, execution, target)
-    decisive = [number for number, step in enumerate(steps, 1) if step.split(" ", 1)[1] in DECISIVE]
-    point = random.Random(f"{choice.seed} crash {line.name}").choice(decisive)
-    outcome = crash_server(place, line, execution, target, servers, point)
-    return _tell_harms([outcome], f"{line.name}, {execution}", tell)
-
-
-def _tell_harms(outcomes: list[Outcome], name: str, tell: Tell) -> list[Outcome]:
-    for outcome in outcomes:
-        tell(f"{'FAILED ' if outcome.problem else ''}{name}: {outcome.harm}, found {outcome.between} {outcome.problem}")
-    return outcomes
-
-
 def summary(outcomes: Sequence[Outcome]) -> Iterator[str]:
     """The table: for each line how many kills, and how the target was found after them."""
     yield f"{'target and mode':38} {'promise':14} {'harms':>5} {'old':>4} {'new':>4} {'part':>5} {'failed':>7}"
@@ -157,4 +107,6 @@ def summary(outcomes: Sequence[Outcome]) -> Iterator[str]:
         numbers = f"{len(mine):5} {states['old']:4} {states['new']:4} {states['part']:5} {failed:7}"
         yield f"{line.name:38} {line.promise:14} {numbers}"
     failed = sum(bool(outcome.problem) for outcome in outcomes)
-    yield f"{len(outcomes)} harms, {sum('killed' in outcome.harm for outcome in outcomes)} of them kills; {failed} failed"
+    for kind, number in Counter(outcome.kind for outcome in outcomes).items():
+        yield f"{kind:38} {number:20}"
+    yield f"{len(outcomes)} harms, {failed} failed"

@@ -128,6 +128,11 @@ class MariadbOnDisk:
         self._stack = stack
         self.server = self._started(None)
 
+    @property
+    def data(self) -> Path:
+        """Its data folder; a folder in it is a database."""
+        return self._folder / "data"
+
     def restart(self) -> None:
         """Kill it, and start it on the same folder and port."""
         os.kill(int((self._folder / "pid").read_text()), signal.SIGKILL)

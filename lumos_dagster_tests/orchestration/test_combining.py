@@ -89,7 +89,7 @@ def test_a_wrong_column_is_told_with_its_line_before_anything_is_written(shop: P
     assert done.returncode != 0
     told = json.loads(done.stdout)["failed"]["load_totals"]
     assert "shop.yaml:22:" in told
-    assert 'jobs.totals.options.query: line 1, column 46 of the query: Referenced column "amuont" not found' in told
+    assert 'jobs.totals.options.query: line 1, column 41 of the query: Referenced column "amuont" not found' in told
     assert not (shop / "totals.csv").exists()
 
 

@@ -9,13 +9,16 @@ from typing import Self
 class CuttingProxy:
     """Passes bytes on both ways, until the client sends `word`, or has sent so many bytes: once, that connection is cut.
 
-    With `arrives` the server still gets them, and only its answer is lost.
+    With `arrives` the server still gets them, and only its answer is lost. `turn` is which coming of the word it is.
     """
 
-    def __init__(self, server_port: int, word: bytes | int, arrives: bool) -> None:
+    def __init__(self, server_port: int, word: bytes | int, arrives: bool, turn: int = 1) -> None:
         self.cut = False
         self.sent = 0
         """How many bytes the clients have sent."""
+        self.seen = 0
+        """How often the word has come."""
+        self._turn = turn
         self._server_port = server_port
         self._word = word
         self._arrives = arrives
@@ -59,7 +62,10 @@ class CuttingProxy:
         _shut(server, socket.SHUT_WR if self.cut and self._arrives else socket.SHUT_RDWR)
 
     def _is_it(self, data: bytes) -> bool:
-        return self.sent >= self._word if isinstance(self._word, int) else self._word in data
+        if isinstance(self._word, int):
+            return self.sent >= self._word
+        self.seen += self._word in data
+        return self.seen == self._turn
 
     def _back(self, client: socket.socket, server: socket.socket) -> None:
         while data := _received(server):
