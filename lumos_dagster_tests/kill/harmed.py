@@ -85,7 +85,10 @@ def _harms(ward: Ward, load: Load, chance: random.Random) -> Iterator[Harm]:
     middle = _middle(steps)
     if load.target.needs_server:
         yield from _cuts(load, ward.servers.port(line.target), chance)
-        yield "server restarted", lambda: restart(load, ward.servers, chance.choice(middle))
+        yield (
+            "server restarted",
+            lambda: restart(load, lambda: ward.servers.restart(line.target), chance.choice(middle)),
+        )
     else:
         yield "no room", lambda: full_file(replace(load, execution="staged"))
         if line.merge != "update":  # which writes little

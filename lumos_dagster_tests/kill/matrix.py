@@ -95,3 +95,8 @@ LINES: tuple[Line, ...] = (
     Line("mongodb", "upsert", "idempotent", {"mode": "upsert", "key_field": "id"}),
     Line("mongodb", "replace", "transactional", {"mode": "replace"}),
 )
+
+
+def line_named(name: str) -> Line:
+    """The line of that name."""
+    return next(line for line in LINES if line.name == name)
