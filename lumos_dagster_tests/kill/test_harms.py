@@ -80,7 +80,6 @@ def test_a_kill_by_the_clock(place: Bench, on_mongodb: MongoDB) -> None:
     assert outcome.problem == "", outcome.harm
 
 
-@pytest.mark.parametrize("deed", ["kill", "kill the run"])
-def test_one_of_two_processes_killed(deed: str, place: Bench) -> None:
+def test_the_process_of_a_run_killed_while_that_of_its_op_lives_on(place: Bench) -> None:
     load = Load(place, line_named("csv: append"), "staged", Csv(place.folder))
-    assert kill_one_of_two(load, "before batch#3", deed).problem == ""
+    assert kill_one_of_two(load, "before batch#3", "kill the run").problem == ""
