@@ -26,10 +26,11 @@ test: .venv/.installed-test ## lint, types, import floors and the whole default 
 	$(MAKE) --no-print-directory lint
 	$(BIN)/python -m pytest
 
-test-slow: .venv/.installed-test ## the long tests: kill matrices, fuzzing, large files
+test-slow: .venv/.installed-test ## the long tests: fuzzing, large files, then the whole kill matrix
 	$(BIN)/python -m pytest -m slow -n 0 --timeout 1800
+	$(BIN)/python -m lumos_dagster_tests.kill
 
-kill-matrix: .venv/.installed-test ## kill more than 200 loads, resume each, compare; writes docs/promises.md
+kill-matrix: .venv/.installed-test ## kill and harm hundreds of loads, resume each, compare; writes docs/promises.md
 	$(BIN)/python -m lumos_dagster_tests.kill --write-docs
 
 lint: .venv/.installed-test

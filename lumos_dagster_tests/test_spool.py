@@ -1,5 +1,7 @@
 """Spooled rows come back all, or an error says that they do not."""
 
+import re
+import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 from lumos_dagster.accounting import Book
-from lumos_dagster.errors import DataError
+from lumos_dagster.errors import DataError, TransientError
 from lumos_dagster.relation import Relation
 from lumos_dagster.spool import Spool, spool, spool_once, spool_writer
 
@@ -72,3 +74,23 @@ def test_every_attempt_gets_the_input_of_the_first(tmp_path: Path, book: Book) -
     again = spool_once(Relation.of(TABLE.slice(0, 1)), url, book)
 
     assert again.to_table() == TABLE
+
+
+def test_a_spool_without_room_says_where_and_may_be_tried_again(tmp_path: Path, book: Book) -> None:
+    url = str(tmp_path / "op.arrow")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, before[1]))
+    try:
+        with pytest.raises(TransientError, match=f"the spool {re.escape(url)} cannot be written: File too large"):
+            spool(Relation.of(TABLE), url, book)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_breaks_the_rows_is_not_taken_for_the_spool(tmp_path: Path, book: Book) -> None:
+    with (
+        pytest.raises(OSError, match=r"^the line is cut$"),
+        spool_writer(str(tmp_path / "op.arrow"), TABLE.schema),
+    ):
+        raise OSError("the line is cut")

@@ -85,14 +85,17 @@ def _harms(ward: Ward, load: Load, chance: random.Random) -> Iterator[Harm]:
     middle = _middle(steps)
     if load.target.needs_server:
         yield from _cuts(load, ward.servers.port(line.target), chance)
-        yield "server restarted", lambda: restart(load, ward.servers, chance.choice(middle))
+        yield (
+            "server restarted",
+            lambda: restart(load, lambda: ward.servers.restart(line.target), chance.choice(middle)),
+        )
     else:
         yield "no room", lambda: full_file(replace(load, execution="staged"))
         if line.merge != "update":  # which writes little
             yield "no room", lambda: full_file(replace(load, execution="streaming"))
     if line.target in ("postgresql", "mariadb"):
         yield "overtaken", lambda: fence(load, chance.choice(middle), drop=True)
-        if line.options.get("commit") == "batch":
+        if line.options.get("commit") == "batch" and line.merge != "replace":  # which locks all others out to its end
             yield "overtaken", lambda: fence(load, "after commit#3", drop=False)
     if line.target in ward.disks and line.merge in _FILLS_A_DISK:
         target, folder = ward.disks[line.target]

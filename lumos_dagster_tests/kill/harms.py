@@ -4,7 +4,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,7 +16,6 @@ from lumos_dagster.orchestration.processes import PROCESS, WORKER, is_dead
 from lumos_dagster_tests.connectors.jdbc.proxy import CuttingProxy
 from lumos_dagster_tests.kill.cell import Bench, Outcome, judged, wrong
 from lumos_dagster_tests.kill.matrix import Execution, Line
-from lumos_dagster_tests.kill.servers import Servers
 from lumos_dagster_tests.kill.targets import Target
 
 LARGEST_FILE = 1_000_000
@@ -96,11 +95,11 @@ def _behind(load: Load, proxy: CuttingProxy) -> Load:
     return replace(load, target=replace(load.target, port=proxy.port))  # type: ignore[type-var]
 
 
-def restart(load: Load, servers: Servers, point: str) -> Outcome:
-    """The server crashes and comes back while the load stands at a step."""
+def restart(load: Load, crash: Callable[[], None], point: str) -> Outcome:
+    """The server crashes and comes back (`crash`) while the load stands at a step."""
     pid, harm = _stopped(load, point)
     try:
-        servers.restart(load.line.target)
+        crash()
     finally:
         _go_on(load, pid)
     return load.outcome(f"server restarted {harm}")

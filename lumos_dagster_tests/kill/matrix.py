@@ -30,7 +30,7 @@ HARMS: Mapping[str, str] = {
     "missing, the output says so. Not had: a full disk under a MongoDB, and under the servers' own logs.",
     "overtaken": "The load stands still (SIGSTOP), is taken for dead, and a resume ends it; then it goes on (SIGCONT), and "
     "must not commit. With its connection dropped by the server at a random step, and kept between the commits of "
-    "`commit: batch`. PostgreSQL and MariaDB: each line.",
+    "`commit: batch` (not of a replace, which keeps all others waiting as long as its connection lasts). PostgreSQL and MariaDB: each line.",
     "killed by the clock": "SIGKILL from outside at a random moment after the first step; each line.",
     "one of two killed": "With the multiprocess executor the op's process dies, or the run's, in the middle of the load; "
     "one line for each target.",
@@ -95,3 +95,8 @@ LINES: tuple[Line, ...] = (
     Line("mongodb", "upsert", "idempotent", {"mode": "upsert", "key_field": "id"}),
     Line("mongodb", "replace", "transactional", {"mode": "replace"}),
 )
+
+
+def line_named(name: str) -> Line:
+    """The line of that name."""
+    return next(line for line in LINES if line.name == name)

@@ -4,7 +4,7 @@ import pytest
 
 from lumos_dagster_tests.kill.benches import in_files
 from lumos_dagster_tests.kill.cell import Bench, kill
-from lumos_dagster_tests.kill.matrix import LINES, Execution, Line
+from lumos_dagster_tests.kill.matrix import Execution, Line, line_named
 from lumos_dagster_tests.kill.promises import PAGE, page
 from lumos_dagster_tests.kill.targets import Target
 
@@ -31,7 +31,7 @@ SAMPLE: tuple[tuple[str, Execution, str], ...] = (
 def test_a_load_that_was_killed_and_resumed_is_as_if_nothing_had_been(
     name: str, execution: Execution, point: str, place: Bench, request: pytest.FixtureRequest
 ) -> None:
-    line = next(line for line in LINES if line.name == name)
+    line = line_named(name)
     outcome = kill(place, line, execution, _target(line, place, request), point)
     assert outcome.problem == "", f"{outcome.harm}, found {outcome.between}"
 

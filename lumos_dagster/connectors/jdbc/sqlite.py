@@ -18,6 +18,7 @@ from lumos_dagster.errors import DataError, LumosError, TerminalError, Transient
 _DECIMAL = re.compile(r"(?:DECIMAL|NUMERIC)\s*\(\s*(\d+)\s*(?:,\s*(\d+)\s*)?\)")
 _BUSY = (5, 6, 15)
 """SQLITE_BUSY, SQLITE_LOCKED and SQLITE_PROTOCOL: somebody else has the file."""
+_DISK = (10, 13)  # SQLITE_IOERR and SQLITE_FULL
 
 _DECLARED: tuple[tuple[re.Pattern[str], pa.DataType], ...] = tuple(
     (re.compile(pattern), kind)
@@ -68,6 +69,8 @@ class SQLite(Database):
             return TransientError(f"the database file is locked by somebody else: {error}")
         if isinstance(error, sqlite3.IntegrityError | sqlite3.DataError):
             return DataError(str(error))
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF in _DISK:
+            return TerminalError(f"the disk of the database file is full or fails: {error}")
         return TerminalError(str(error))
 
     def cancel(self, raw: Any, another: Callable[[], Any]) -> None:
