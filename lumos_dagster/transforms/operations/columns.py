@@ -13,7 +13,12 @@ from lumos_dagster.transforms.rows import Rows, Step
 
 
 class RenameField(Operation):
-    """Gives fields other names: `from` and `to`, or several at once by `fields: {old: new}`."""
+    """Gives fields other names: `from` and `to`, or several at once by `fields: {old: new}`.
+
+    Example:
+        {operation: rename_field, from: user_id, to: id}
+        {user_id: 7, name: Ada} -> {id: 7, name: Ada}
+    """
 
     names = ("rename_field", "rename")
 
@@ -42,7 +47,12 @@ class RenameField(Operation):
 
 
 class RemoveField(OnFields):
-    """Leaves fields out."""
+    """Leaves fields out.
+
+    Example:
+        {operation: remove_field, fields: [note]}
+        {id: 7, note: x} -> {id: 7}
+    """
 
     names = ("remove_field", "remove", "drop", "delete_field")
 
@@ -54,7 +64,12 @@ class RemoveField(OnFields):
 
 
 class SelectFields(Operation):
-    """Keeps these fields only, in the order given."""
+    """Keeps these fields only, in the order given.
+
+    Example:
+        {operation: select_fields, fields: [name, id]}
+        {id: 7, note: x, name: Ada} -> {name: Ada, id: 7}
+    """
 
     names = ("select_fields", "select", "keep")
 
@@ -68,7 +83,14 @@ class SelectFields(Operation):
 
 
 class AddField(Operation):
-    """Adds a field: the same `value` in each row, or what an SQL `expression` over the row gives."""
+    """Adds a field: the same `value` in each row, or what an SQL `expression` over the row gives.
+
+    Example:
+        {operation: add_field, field: source, value: import}
+        {id: 7} -> {id: 7, source: import}
+
+    Bad value: an expression that fails, as of the operation `expression`.
+    """
 
     names = ("add_field", "add")
 
@@ -77,7 +99,7 @@ class AddField(Operation):
     value: Any = None
     """A constant, which keeps its YAML type; or `$NOW`, `$TODAY`, `${vars.x}` and the like."""
     expression: str | None = None
-    """An SQL scalar expression: fields, constants, `+ - * / %`, `||`, comparisons and a few functions."""
+    """An SQL scalar expression: fields, constants, `+ - * / %`, `||`, comparisons, case, cast and functions."""
     overwrite: bool = True
     """Whether a field of that name is replaced; if not, it stays as it is."""
 
