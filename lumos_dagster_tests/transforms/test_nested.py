@@ -158,6 +158,17 @@ def test_what_one_row_makes_comes_in_batches_that_stay_small() -> None:
     assert (result.count.made, result.count.rows_out) == (149_999, 150_000)
 
 
+def test_nested_columns_are_json_too() -> None:
+    table = pa.Table.from_pylist([{"x": {"a": [1, 2], "d": Decimal("1.50")}}, {"x": None}])
+
+    taken = operate({"operation": "extract", "field": "x", "path": "a[1]", "to": "y", "to_type": "int"}, table)
+    written = operate({"operation": "to_json", "fields": ["x"], "to": "y"}, table)
+
+    assert taken.column("y") == [2, None]
+    assert written.column("y") == ['{"x":{"a":[1,2],"d":"1.50"}}', '{"x":null}']
+    assert one({"operation": "to_json", "on_error": "skip"}, [1.5, float("nan"), None], pa.float64()) == ["1.5", None]
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(10**20), 10**20) | st.text(max_size=3),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["a", "b"]), inner, max_size=2),
