@@ -2,11 +2,14 @@
 
 from typing import Any, Self
 
+import polars as pl
 from pydantic import AliasChoices, Field, field_validator, model_validator
 
+from lumos_dagster.errors import DataError
 from lumos_dagster.transforms.columns import Columns
 from lumos_dagster.transforms.constants import constant
 from lumos_dagster.transforms.expressions import scalar
+from lumos_dagster.transforms.formula import Formula
 from lumos_dagster.transforms.grammar import parse
 from lumos_dagster.transforms.operation import Names, OnFields, Operation
 from lumos_dagster.transforms.rows import Rows, Step
@@ -170,7 +173,7 @@ def computed(operation: Operation, field: str, expression: str, columns: Columns
     formula = scalar(expression, columns, "expression")
     columns.put(field, formula.type)
     if not formula.reads:
-        return lambda rows: rows.put(field, formula.run(rows))
+        return lambda rows: rows.put(field, _constant(formula, expression, rows))
     check = operation.check(formula.reads, lambda _: "the expression gives no value for this row")
 
     def step(rows: Rows) -> None:
@@ -178,6 +181,14 @@ def computed(operation: Operation, field: str, expression: str, columns: Columns
         rows.put_checked(field, values, check, formula.bad(rows) if formula.bad else None)
 
     return step
+
+
+def _constant(formula: Formula, expression: str, rows: Rows) -> pl.Series:
+    """The value of an expression that reads no field; if it fails, it does so for every row."""
+    values = formula.run(rows)
+    if formula.bad and formula.bad(rows).any():
+        raise DataError(f"the expression {expression!r} has no value, whatever the row. Mend the expression.")
+    return values
 
 
 def _nothing(_: Rows) -> None:

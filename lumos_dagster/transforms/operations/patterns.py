@@ -36,7 +36,7 @@ class RegexReplace(TextChange):
     pattern: Pattern = Field(validation_alias=AliasChoices("pattern", "find", "regex"))
     """What to look for: a regular expression without look-around and back references."""
     replacement: str = Field(validation_alias=AliasChoices("replacement", "to", "with"))
-    """What comes in its place: `$1` is a group, and so is `$${1}` or `$${name}`, whose doubled dollar keeps it from being
+    """What comes in its place: `$1` is a group, and so is `$${1}` or `$${name}`, doubled so as not to be
     a placeholder; `$$` is a dollar sign; may be empty."""
     all: bool = True
     """false: only the first match in each text."""
@@ -48,9 +48,8 @@ class RegexReplace(TextChange):
         for found in re.finditer(r"\$\$|\$(?:\{(\w+)\}|(\w+))", self.replacement):
             name = found[1] or found[2]
             if name and name not in known:
-                raise ValueError(
-                    f"the pattern has no group {name!r}: write $${{1}} before letters and digits, $$ for a $"
-                )
+                hint = "write $${1} before a letter, $$ for a $"
+                raise ValueError(f"the pattern has no group {name!r}: {hint}")
         return self
 
     def change(self, text: pl.Series) -> pl.Series:
