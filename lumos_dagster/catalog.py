@@ -8,8 +8,8 @@ from lumos_dagster.connectors.csv import CsvExtractor, CsvLoader
 from lumos_dagster.connectors.jdbc import JdbcExtractor, JdbcLoader
 from lumos_dagster.connectors.memory import MemoryExtractor, MemoryLoader
 from lumos_dagster.connectors.mongodb import MongoExtractor, MongoLoader
-from lumos_dagster.interface import Extractor, Loader, Transformer
-from lumos_dagster.transforms import Filter, Json, Map
+from lumos_dagster.interface import Combiner, Extractor, Loader, Transformer
+from lumos_dagster.transforms import Aggregate, Deduplicate, Filter, Join, Json, Map, Python, Sort, Split, Sql
 
 EXTRACTORS: Mapping[str, type[Extractor]] = {
     "csv": CsvExtractor,
@@ -17,12 +17,19 @@ EXTRACTORS: Mapping[str, type[Extractor]] = {
     "memory": MemoryExtractor,
     "mongodb": MongoExtractor,
 }
-TRANSFORMERS: Mapping[str, type[Transformer]] = {
+TRANSFORMERS: Mapping[str, type[Transformer | Combiner]] = {
     "json": Json,
     "default": Json,
     "basic": Json,
     "filter": Filter,
     "map": Map,
+    "sql": Sql,
+    "join": Join,
+    "aggregate": Aggregate,
+    "deduplicate": Deduplicate,
+    "sort": Sort,
+    "python": Python,
+    "split": Split,
 }
 LOADERS: Mapping[str, type[Loader]] = {
     "csv": CsvLoader,
@@ -38,5 +45,5 @@ class Catalog:
     """Type name -> component class, for each kind."""
 
     extractors: Mapping[str, type[Extractor]] = field(default_factory=lambda: dict(EXTRACTORS))
-    transformers: Mapping[str, type[Transformer]] = field(default_factory=lambda: dict(TRANSFORMERS))
+    transformers: Mapping[str, type[Transformer | Combiner]] = field(default_factory=lambda: dict(TRANSFORMERS))
     loaders: Mapping[str, type[Loader]] = field(default_factory=lambda: dict(LOADERS))

@@ -82,5 +82,9 @@ class TerminalError(LumosError):
     """The outside world refuses for good (wrong password, missing table): mend it there. Not retried."""
 
 
+class FunctionError(LumosError):
+    """A function of the user's own failed: mend it. Nobody knows whether it would pass later, so it is retried."""
+
+
 class PluginError(LumosError):
     """A plugin broke its contract or its limits. Not retried."""

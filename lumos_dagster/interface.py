@@ -23,7 +23,7 @@ from lumos_dagster.values import Raw, RunContext, resolve
 from lumos_dagster.watermarks import FindWindow, Watermark, Window, fixed_window
 
 __all__ = [
-    "BadRow", "Component", "ConnectionString", "Extractor", "LoadResult", "Loader", "OnError",
+    "BadRow", "Combiner", "Component", "ConnectionString", "Extractor", "LoadResult", "Loader", "OnError",
     "Relation", "SecretStr", "StrictModel", "Task", "Texts", "Transformer", "is_secret",
 ]  # fmt: skip
 
@@ -53,6 +53,11 @@ class Component(StrictModel, ABC):
     def technology(cls, options: Mapping[str, Raw]) -> str:
         """What the UI's icon shows for these options (`postgres`, `sqlite`); "" for the type's own name."""
         return ""
+
+    @classmethod
+    def outputs(cls, options: Mapping[str, Raw]) -> tuple[str, ...]:
+        """What its rows are parted into, where each child names the part that it takes; none for one stream to all."""
+        return ()
 
 
 Increments = Literal["", "new", "again"]
@@ -98,6 +103,26 @@ class Transformer(Component):
     @abstractmethod
     def apply(self, rows: pa.RecordBatchReader, task: Task) -> pa.RecordBatchReader:
         """The changed rows, in the columns that `bind` gave; filtered and bad rows are booked on the task."""
+
+
+class Combiner(Component):
+    """Turns rows into rows where a batch alone does not tell: all rows of an input are needed, or several inputs."""
+
+    kind: ClassVar[str] = "transformer"
+    apart: ClassVar[bool] = True
+    """Whether each parent is an input of that name; else their rows come united, as one input."""
+    balanced: ClassVar[bool] = True
+    """Whether it books what becomes of each row; else rows are counted as they come and go, and no more is known."""
+
+    @abstractmethod
+    def bind(self, inputs: Mapping[str, pa.Schema]) -> pa.Schema | None:
+        """The columns that come out, None where only the rows can tell; ConfigError as in Transformer.bind."""
+
+    @abstractmethod
+    def combine(
+        self, inputs: Mapping[str, pa.RecordBatchReader], task: Task
+    ) -> AbstractContextManager[pa.RecordBatchReader]:
+        """A reader over what comes out; what is opened closes with the context, on error too."""
 
 
 @dataclass(frozen=True)
@@ -220,20 +245,23 @@ class Transformation(Step):
         """Build the transformer, hold it against the columns, and put it behind `rows`."""
         with self.transformer.task(book) as task:
             transformer = self.transformer.build()
-            schema = self._bound(transformer, rows.schema)
+            with options_of(task.op):
+                schema = transformer.bind(rows.schema)
             changed = transformer.apply(counted_in(rows, task), task)
             if changed.schema != schema:
                 raise DataError(f"{task.op}: gives columns {changed.schema} where {schema} were announced")
             yield pa.RecordBatchReader.from_batches(schema, counted_out(changed, task))
 
-    def _bound(self, transformer: Transformer, schema: pa.Schema) -> pa.Schema:
-        """The columns that come out; a mistake says where in the job file its option stands."""
-        try:
-            return transformer.bind(schema)
-        except ConfigError as error:
-            prefix = f"jobs.{self.transformer.op}.options"
-            problems = (replace(found, path=f"{prefix}.{found.path}".rstrip(".")) for found in error.problems)
-            raise ConfigError(problems) from None
+
+@contextmanager
+def options_of(op: str) -> Iterator[None]:
+    """A mistake that the block finds says where in the job file its option stands."""
+    try:
+        yield
+    except ConfigError as error:
+        prefix = f"jobs.{op}.options"
+        problems = (replace(found, path=f"{prefix}.{found.path}".rstrip(".")) for found in error.problems)
+        raise ConfigError(problems) from None
 
 
 def counted_in(rows: pa.RecordBatchReader, task: Task) -> pa.RecordBatchReader:

@@ -7,6 +7,7 @@ from itertools import combinations, product
 from typing import Literal
 
 from lumos_dagster.config.model import Entry, Execution, FailurePolicy, JobFile, Pipeline, Retry
+from lumos_dagster.config.outputs import named_output, output_problems
 from lumos_dagster.errors import ConfigError, Problem
 from lumos_dagster.interface import Extractor, Increments, Loader
 from lumos_dagster.values import has_placeholder
@@ -16,9 +17,19 @@ Path = tuple[str, ...]
 
 
 @dataclass(frozen=True)
+class Take:
+    """One mention of a parent: `name` as written, `parent` the op, and of its rows one `output`, or "" for all."""
+
+    name: str
+    parent: Path
+    output: str = ""
+
+
+@dataclass(frozen=True)
 class Node:
     """One op. `parents` give it rows, in the order written; `after` only come before it; `children` take its rows.
 
+    `takes` says what it takes of each parent, of one perhaps several outputs.
     `keeper` is the loader that keeps the watermark of an incremental extractor, and `keeps` are all those of a loader.
     `kept` says why its rows are kept in the spool, "" where the description of them is handed on.
     `retry` and `timeout` (seconds) hold for one attempt of all that runs in this op: where rows
@@ -28,6 +39,7 @@ class Node:
     path: Path
     entry: Entry
     parents: tuple[Path, ...] = ()
+    takes: tuple[Take, ...] = ()
     after: tuple[Path, ...] = ()
     children: tuple[Path, ...] = ()
     kept: str = ""
@@ -105,33 +117,43 @@ def make_plan(job: JobFile, mode: Execution | None = None) -> Plan:
 def _nodes(job: JobFile) -> Iterator[Node]:
     """Every op, with its edges as written: into an extractor an edge only orders, into others it carries rows."""
     ends = {entry.name: _last(entry) for entry in job.entries}
+    takes = {entry.name: tuple(_takes(entry, ends)) for entry in job.entries}
     problems = [
-        Problem(f"unknown parent {parent!r}", path=f"jobs.{entry.name}", allowed=tuple(ends))
-        for entry in job.entries
-        for parent in entry.parents
-        if parent not in ends
+        Problem(f"unknown parent {take.name!r}", path=f"jobs.{child}", allowed=tuple(ends))
+        for child, found in takes.items()
+        for take in found
+        if not take.parent
     ]
     if problems:
         raise ConfigError(problems)
+    if problems := list(output_problems(job)):
+        raise ConfigError(job.placed(problem) for problem in problems)
     for entry in job.entries:
-        parents = tuple(ends[parent] for parent in entry.parents)
+        found = takes[entry.name]
         if isinstance(entry, Pipeline):
-            before: Path | None = None
             for stage in entry.stages:
                 path = (entry.name, stage.name)
                 stage = replace(stage, enabled=entry.enabled and stage.enabled)  # noqa: PLW2901
-                yield _node(job, path, stage, parents if before is None else (before,))
-                before = path
+                yield _node(job, path, stage, found)
+                found = (Take(stage.name, path),)
         else:
-            yield _node(job, (entry.name,), entry, parents)
+            yield _node(job, (entry.name,), entry, found)
 
 
-def _node(job: JobFile, path: Path, entry: Entry, parents: tuple[Path, ...]) -> Node:
+def _takes(entry: Entry | Pipeline, ends: Mapping[str, Path]) -> Iterator[Take]:
+    for written in entry.parents:
+        name, output = named_output(written)
+        yield Take(written, ends.get(name, ()), output)
+
+
+def _node(job: JobFile, path: Path, entry: Entry, takes: tuple[Take, ...]) -> Node:
     orders = entry.kind == "extractor"
+    parents = tuple(dict.fromkeys(take.parent for take in takes))
     return Node(
         path=path,
         entry=entry,
         parents=() if orders else parents,
+        takes=() if orders else takes,
         after=parents if orders else (),
         failure_policy=entry.failure_policy or job.failure_policy,
         retry=entry.retry or job.retry,

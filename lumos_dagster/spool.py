@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from lumos_dagster.accounting import Book
-from lumos_dagster.errors import DataError
+from lumos_dagster.errors import DataError, TransientError
 from lumos_dagster.files import filesystem, open_atomic, open_input
 from lumos_dagster.relation import Relation
 
@@ -50,8 +50,11 @@ class SpoolWriter:
         self._writer = writer
 
     def write(self, batch: pa.RecordBatch) -> None:
-        """Append the batch."""
-        self._writer.write_batch(batch)
+        """Append the batch. TransientError where there is no room for it, say."""
+        try:
+            self._writer.write_batch(batch)
+        except OSError as error:
+            raise _cannot_be_written(self.url, error) from error
         self.rows += batch.num_rows
 
     @property
@@ -63,11 +66,25 @@ class SpoolWriter:
 @contextmanager
 def spool_writer(url: str, schema: pa.Schema) -> Iterator[SpoolWriter]:
     """Write a spool file that appears only when the block ends without an error; readable by its owner only."""
-    with open_atomic(url, mode=0o600) as stream:
-        with pa.ipc.new_stream(pa.PythonFile(stream, mode="w"), schema, options=_OPTIONS) as writer:
-            kept = SpoolWriter(url, writer)
-            yield kept
-        kept.bytes = stream.tell()
+    of_the_block: OSError | None = None
+    try:
+        with open_atomic(url, mode=0o600) as stream:
+            with pa.ipc.new_stream(pa.PythonFile(stream, mode="w"), schema, options=_OPTIONS) as writer:
+                kept = SpoolWriter(url, writer)
+                try:
+                    yield kept
+                except OSError as error:
+                    of_the_block = error
+                    raise
+            kept.bytes = stream.tell()
+    except OSError as error:
+        if error is of_the_block:  # the rows' own trouble, not the spool's
+            raise
+        raise _cannot_be_written(url, error) from error
+
+
+def _cannot_be_written(url: str, error: OSError) -> TransientError:
+    return TransientError(f"the spool {url} cannot be written: {error.strerror or error}")
 
 
 def spool(relation: Relation, url: str, book: Book) -> Relation:

@@ -4,9 +4,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from lumos_dagster.accounting import Book
 from lumos_dagster.values import RunContext
+
+settings.register_profile("lumos", deadline=None)  # how long an example takes depends on what else the machine does
+settings.load_profile("lumos")
 
 pytest_plugins = [
     "lumos_dagster_tests.servers.postgres",

@@ -25,7 +25,8 @@ LONG_FILES: Mapping[str, str] = {}
 KNOW_DAGSTER = ("orchestration/", "definitions.py")
 HOMES = {
     "connectors/mongodb/": ("pymongo", "bson", "gridfs"),
-    "connectors/jdbc/": ("sqlalchemy", "psycopg", "psycopg2", "pgpq", "pymysql", "oracledb", "duckdb"),
+    "connectors/jdbc/": ("sqlalchemy", "psycopg", "psycopg2", "pgpq", "pymysql", "oracledb"),
+    "transforms/engine.py": ("duckdb",),
     "plugins/": ("wasmtime",),
 }
 """The only place of each driver library."""
@@ -33,6 +34,7 @@ EARLY = ("sqlalchemy",)
 """What the catalogue may import: what knows how databases quote."""
 MAY_CATCH_ALL: Mapping[str, str] = {
     "connectors/jdbc/parallel.py": "it carries every error over to the thread that takes the rows",
+    "transforms/python.py": "a user's function may raise anything, and all of it is told with its place",
     "orchestration/failures.py": "it says of every error what becomes of the run",
     "orchestration/attempt.py": "it carries every error over to the thread that waits",
 }

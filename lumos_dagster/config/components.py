@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from lumos_dagster.config.findings import placeholders_in
 from lumos_dagster.config.model import Kind
 from lumos_dagster.errors import Problem
-from lumos_dagster.interface import Component, Extractor, Loader, Transformer
+from lumos_dagster.interface import Combiner, Component, Extractor, Loader, Transformer
 from lumos_dagster.problems import near, problems_of
 from lumos_dagster.values import Raw, check_placeholder, placeholders
 
@@ -20,7 +20,7 @@ class Components(Protocol):
     @property
     def extractors(self) -> Mapping[str, type[Extractor]]: ...  # noqa: D102
     @property
-    def transformers(self) -> Mapping[str, type[Transformer]]: ...  # noqa: D102
+    def transformers(self) -> Mapping[str, type[Transformer | Combiner]]: ...  # noqa: D102
     @property
     def loaders(self) -> Mapping[str, type[Loader]]: ...  # noqa: D102
 

@@ -6,6 +6,7 @@ from graphlib import CycleError, TopologicalSorter
 
 from lumos_dagster.config.entries import Draft
 from lumos_dagster.config.findings import Findings
+from lumos_dagster.config.outputs import named_output
 from lumos_dagster.errors import Problem
 from lumos_dagster.problems import near
 
@@ -56,13 +57,14 @@ def _edges(
 
 
 def _check_names(edge: Edge, names: set[str], findings: Findings) -> bool:
-    wrong = [name for name in (edge.parent, edge.child) if name not in names]
+    parent = named_output(edge.parent)[0]
+    wrong = [name for name in (parent, edge.child) if name not in names]
     if edge.path.startswith("dag.dependencies."):
         wrong = [name for name in wrong if name != edge.child]  # told once for all its parents
     findings.add(*(_unknown(name, edge.path, names) for name in wrong))
-    if edge.parent == edge.child:
+    if parent == edge.child:
         findings.add(Problem(f"{edge.child!r} waits for itself", path=edge.path, hint="Leave it out."))
-    return edge.parent in names and edge.child in names and edge.parent != edge.child
+    return parent in names and edge.child in names and parent != edge.child
 
 
 def _unknown(name: str, path: str, names: set[str]) -> Problem:
@@ -71,7 +73,7 @@ def _unknown(name: str, path: str, names: set[str]) -> Problem:
 
 def _check_cycles(edges: Sequence[Edge], findings: Findings) -> None:
     """Name every circle once: each is opened where it is found, until none is left."""
-    left = {(edge.parent, edge.child): edge for edge in edges}
+    left = {(named_output(edge.parent)[0], edge.child): edge for edge in edges}
     while True:
         sorter: TopologicalSorter[str] = TopologicalSorter()
         for parent, child in left:

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from lumos_dagster.accounting import MAX_REJECTS, Book, Count
+from lumos_dagster.combination import Combination, Pick
 from lumos_dagster.errors import ConfigError, DataError, Problem
 from lumos_dagster.files import join
-from lumos_dagster.interface import Deferred, Extraction, Loader, Transformation, counted_in
-from lumos_dagster.plan import Node, Path, Plan
+from lumos_dagster.interface import Combiner, Deferred, Extraction, Loader, Transformation, counted_in
+from lumos_dagster.plan import Node, Path, Plan, Take
 from lumos_dagster.relation import Relation, Source, Union
 from lumos_dagster.spool import spool, spool_once, spool_writer
 from lumos_dagster.values import RunContext
@@ -48,6 +49,8 @@ def perform(node: Node, launch: Launch, inputs: Mapping[Path, Relation], book: B
         return _load(node, deferred, _united(node, inputs), book)
     if node.entry.kind == "extractor":
         relation = Relation(Extraction(deferred))
+    elif issubclass(node.entry.component, Combiner):
+        relation = Relation(Combination(deferred, _apart(node, inputs, node.entry.component.apart)))
     else:
         relation = _united(node, inputs).pipe(Transformation(deferred))
     if node.kept:
@@ -70,7 +73,19 @@ def _deferred(node: Node, launch: Launch) -> Deferred:  # type: ignore[type-arg]
 
 
 def _united(node: Node, inputs: Mapping[Path, Relation]) -> Relation:
-    return Relation.union(tuple(inputs[parent] for parent in node.parents))
+    return Relation.union(tuple(_taken(take, inputs) for take in node.takes))
+
+
+def _apart(node: Node, inputs: Mapping[Path, Relation], apart: bool) -> tuple[tuple[str, Relation], ...]:
+    """What a combiner takes: its parents' rows by name, or all of them as one."""
+    if not apart:
+        return (("input", _united(node, inputs)),)
+    return tuple((take.name, _taken(take, inputs)) for take in node.takes)
+
+
+def _taken(take: Take, inputs: Mapping[Path, Relation]) -> Relation:
+    rows = inputs[take.parent]
+    return rows.pipe(Pick(take.output)) if take.output else rows
 
 
 def _spool_url(node: Node, run: RunContext) -> str:
@@ -122,21 +137,22 @@ def _measured(rows: pa.RecordBatchReader, count: Count) -> pa.RecordBatchReader:
 
 def _why_kept_first(loader: Loader, rows: Relation) -> str:
     """Why a pass straight from source to target would not be safe, "" where it is."""
-    if not loader.atomic and list(_extractions(rows)):
+    sources = list(_sources(rows))
+    if not loader.atomic and sources:
         return "a retry of this load needs the very same input"
-    if any(extraction.extractor.build().reads(loader.location()) for extraction in _extractions(rows)):
+    places = [source.extractor.build() for source in sources if isinstance(source, Extraction)]
+    if any(extractor.reads(loader.location()) for extractor in places):
         return "they come from the place that they go to"
     return ""
 
 
-def _extractions(rows: Relation) -> Iterator[Extraction]:
-    """The sources outside our own spool that a pass over the rows would read."""
-    yield from _sources(rows.source)
-
-
-def _sources(source: Source) -> Iterator[Extraction]:
-    if isinstance(source, Extraction):
+def _sources(rows: Relation) -> Iterator[Extraction | Combination]:
+    """What a pass over the rows would do anew: what is read outside our own spool, and what is made of several."""
+    source: Source = rows.source
+    if isinstance(source, Extraction | Combination):
         yield source
-    elif isinstance(source, Union):
-        for relation in source.relations:
-            yield from _extractions(relation)
+    inner = source.relations if isinstance(source, Union) else ()
+    if isinstance(source, Combination):
+        inner = tuple(relation for _, relation in source.inputs)
+    for relation in inner:
+        yield from _sources(relation)

@@ -38,6 +38,12 @@ class Columns:
         plain: pa.DataType = kind.value_type if pa.types.is_dictionary(kind) else kind
         return plain
 
+    def place_of(self, name: str, key: str = "field") -> int:
+        """The place, from 0, of a column that must be there."""
+        if name not in self._fields:
+            raise self.missing(name, key)
+        return list(self._fields).index(name)
+
     def text(self, name: str, key: str = "field") -> pa.DataType:
         """The type of a column that must be text."""
         kind = self.type_of(name, key)

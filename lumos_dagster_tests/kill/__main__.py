@@ -17,11 +17,14 @@ from lumos_dagster_tests.kill.servers import servers
     "--thorough", is_flag=True, help="Before and after each commit, rename and round trip, not the last only."
 )
 @click.option("--only", default="", help="Cells whose name holds this text: 'postgresql: upsert', 'streaming'.")
+@click.option("--kills/--no-kills", default=True, help="Kill loads at steps too, before the other harms.")
 @click.option("--workers", default=2)
 @click.option("--write-docs", is_flag=True, help="Write docs/promises.md.")
-def main(seed: int | None, number: int, thorough: bool, only: str, workers: int, write_docs: bool) -> None:
-    """Kill, resume, compare."""
-    choice = Choice(secrets.randbelow(1 << 30) if seed is None else seed, number, thorough, only)
+def main(  # noqa: PLR0917 - options, given by name
+    seed: int | None, number: int, thorough: bool, only: str, kills: bool, workers: int, write_docs: bool
+) -> None:
+    """Harm, resume, compare."""
+    choice = Choice(secrets.randbelow(1 << 30) if seed is None else seed, number, thorough, only, kills)
     click.echo(f"seed {choice.seed}")
     with servers() as running:
         outcomes = run_matrix(choice, running, click.echo, workers)

@@ -92,6 +92,7 @@ class Outcome:
     harm: str
     between: str
     problem: str
+    kind: str = "killed at a step"
 
 
 def clean_steps(bench: Bench, line: Line, execution: Execution, target: Target) -> list[str]:
@@ -118,14 +119,13 @@ def kill(bench: Bench, line: Line, execution: Execution, target: Target, point: 
     return judged(bench, line, execution, target, harm)
 
 
-def judged(bench: Bench, line: Line, execution: Execution, target: Target, harm: str) -> Outcome:
-    """Look at what the harm left, resume, and compare."""
+def judged(bench: Bench, line: Line, execution: Execution, target: Target, harm: str, resumes: bool = True) -> Outcome:
+    """Look at what the harm left, resume where the run has not come through, and compare."""
     between = found(line, target)
     problems: list[str] = []
     if line.promise == "transactional" and between == "part":
         problems.append("a part of the rows was there to be read")
-    code = bench.resume()
-    if code:
+    if resumes and (code := bench.resume()):
         problems.append(f"the resume ended with {code}: {bench.told()}")
     problems += wrong(line, target)
     return Outcome(line, execution, harm, between, "; ".join(problems))

@@ -15,6 +15,27 @@ MEANING: Mapping[Promise, str] = {
     "idempotent": "A dead load leaves some of its rows behind. The resume sends them all again, and those that are "
     "there already stay as they are.",
 }
+NO_DISK = "The disks of PostgreSQL and MariaDB were NOT filled: that takes root, and the right to mount a tmpfs."
+"""Said where it is so."""
+HARMS: Mapping[str, str] = {
+    "killed at a step": "SIGKILL before and after commits, renames and round trips, and at steps chosen at random; all "
+    "lines, staged and streaming.",
+    "line cut": "The TCP connection goes through a proxy, which cuts it after a random number of bytes, and at the last "
+    "commit (in MongoDB: command) with and without the server receiving it. With a retry the run ends well by itself; "
+    "else the resume ends it. PostgreSQL, MariaDB, MongoDB: each line.",
+    "server restarted": "The server crashes (PostgreSQL: immediate stop; MariaDB, MongoDB: SIGKILL) while the load stands "
+    "at a random step, and starts again on the same data and port. The MongoDB is SecantusDB on disk, synced on each commit.",
+    "no room": "CSV, SQLite and the spool: no file may outgrow 1 MB (RLIMIT_FSIZE, which needs no rights). PostgreSQL "
+    "and MariaDB: the database lies on a tmpfs with 1 MiB left, which takes root and the right to mount; where that is "
+    "missing, the output says so. Not had: a full disk under a MongoDB, and under the servers' own logs.",
+    "overtaken": "The load stands still (SIGSTOP), is taken for dead, and a resume ends it; then it goes on (SIGCONT), and "
+    "must not commit. With its connection dropped by the server at a random step, and kept between the commits of "
+    "`commit: batch`. PostgreSQL and MariaDB: each line.",
+    "killed by the clock": "SIGKILL from outside at a random moment after the first step; each line.",
+    "one of two killed": "With the multiprocess executor the op's process dies, or the run's, in the middle of the load; "
+    "one line for each target.",
+}
+"""What is done to loads, and to which."""
 EXECUTIONS: tuple[Execution, ...] = ("staged", "streaming")
 BATCH = 500
 

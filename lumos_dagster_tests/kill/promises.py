@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from lumos_dagster_tests.kill.matrix import EXECUTIONS, LINES, MEANING, Promise
+from lumos_dagster_tests.kill.matrix import EXECUTIONS, HARMS, LINES, MEANING, Promise
 
 PAGE = Path(__file__).parents[2] / "docs" / "promises.md"
 
@@ -10,10 +10,14 @@ _HEAD = """# What a load that dies keeps
 
 <!-- Generated from lumos_dagster_tests/kill/matrix.py by `make kill-matrix`; a test holds the two against each other. -->
 
-Each line is proved by killing real loads: a `lumos run` dies by SIGKILL before and after its commits, renames and
-round trips and at steps chosen at random, in {executions} execution; the target is looked at; `lumos run --resume`
-ends the load; and the target must then hold exactly the rows that it holds when nobody dies, with nothing left beside it.
-`make kill-matrix` does that more than 200 times.
+Each line is proved by harming real loads, in {executions} execution: a `lumos run` is killed or loses its server,
+its line or its room; the target is looked at; `lumos run --resume` ends the load; and the target must then hold exactly
+the rows that it holds when nothing happens, with nothing left beside it. `make kill-matrix` does that more than 200
+times and counts each harm; a sample is among the default tests.
+
+{harms}
+
+What the promises mean:
 
 {meanings}
 
@@ -30,6 +34,7 @@ _READABLE: dict[Promise, str] = {
 def page() -> str:
     """The text of the page."""
     meanings = "\n".join(f"- **{promise}**: {text}" for promise, text in MEANING.items())
-    head = _HEAD.format(executions=" and ".join(EXECUTIONS), meanings=meanings)
+    harms = "\n".join(f"- **{harm}**: {text}" for harm, text in HARMS.items())
+    head = _HEAD.format(executions=" and ".join(EXECUTIONS), harms=harms, meanings=meanings)
     rows = (f"| {line.target} | {line.mode} | {line.promise} | {_READABLE[line.promise]} |\n" for line in LINES)
     return head + "".join(rows)

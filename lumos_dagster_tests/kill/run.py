@@ -12,6 +12,7 @@ from queue import Queue
 
 from lumos_dagster_tests.kill.benches import Targets, bench, in_files
 from lumos_dagster_tests.kill.cell import Bench, Outcome, clean_steps, kill
+from lumos_dagster_tests.kill.harmed import run_harms
 from lumos_dagster_tests.kill.matrix import EXECUTIONS, LINES, Execution, Line
 from lumos_dagster_tests.kill.servers import Servers
 from lumos_dagster_tests.kill.steps import DECISIVE
@@ -31,6 +32,8 @@ class Choice:
     random: int = 3
     thorough: bool = False
     only: str = ""
+    kills: bool = True
+    """Whether loads are killed at steps too, before the other harms."""
 
     def points(self, steps: Sequence[str], cell: str) -> Iterator[int]:
         """The numbers of the steps to die at."""
@@ -68,7 +71,9 @@ def run_matrix(choice: Choice, servers: Servers, tell: Tell, workers: int = 2) -
                 free.put((place, targets))
 
         with ThreadPoolExecutor(workers) as pool:
-            return [outcome for outcomes in pool.map(work, cells) for outcome in outcomes]
+            killed = [outcome for outcomes in pool.map(work, cells) for outcome in outcomes] if choice.kills else []
+        place, targets = free.get()
+        return [*killed, *run_harms(place, servers, targets, (choice.seed, choice.only), tell)]
 
 
 def _cell(
@@ -92,7 +97,7 @@ def _cell(
 
 def summary(outcomes: Sequence[Outcome]) -> Iterator[str]:
     """The table: for each line how many kills, and how the target was found after them."""
-    yield f"{'target and mode':38} {'promise':14} {'kills':>5} {'old':>4} {'new':>4} {'part':>5} {'failed':>7}"
+    yield f"{'target and mode':38} {'promise':14} {'harms':>5} {'old':>4} {'new':>4} {'part':>5} {'failed':>7}"
     for line in LINES:
         mine = [outcome for outcome in outcomes if outcome.line == line]
         if not mine:
@@ -102,4 +107,6 @@ def summary(outcomes: Sequence[Outcome]) -> Iterator[str]:
         numbers = f"{len(mine):5} {states['old']:4} {states['new']:4} {states['part']:5} {failed:7}"
         yield f"{line.name:38} {line.promise:14} {numbers}"
     failed = sum(bool(outcome.problem) for outcome in outcomes)
-    yield f"{len(outcomes)} kills, {failed} failed"
+    for kind, number in Counter(outcome.kind for outcome in outcomes).items():
+        yield f"{kind:38} {number:20}"
+    yield f"{len(outcomes)} harms, {failed} failed"

@@ -1,5 +1,7 @@
 """Servers of the matrix's own that survive being stopped at once and started again: on disk, with fsync."""
 
+import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -118,13 +120,52 @@ class MongoServer(Server):
         process.kill()
 
 
+class MariadbOnDisk:
+    """MariaDB, durable, on a port that stays the same; killed, so that it must recover from its log."""
+
+    def __init__(self, folder: Path, stack: ExitStack) -> None:
+        self._folder = folder
+        self._stack = stack
+        self.server = self._started(None)
+
+    @property
+    def data(self) -> Path:
+        """Its data folder; a folder in it is a database."""
+        return self._folder / "data"
+
+    def restart(self) -> None:
+        """Kill it, and start it on the same folder and port."""
+        os.kill(int((self._folder / "pid").read_text()), signal.SIGKILL)
+        self._stack.pop_all().close()
+        self._started(self.server.port)
+
+    def _started(self, port: int | None) -> MariadbServer:
+        return self._stack.enter_context(served(self._folder, "--sync-binlog=0", port=port))
+
+
 @dataclass(frozen=True)
 class Servers:
     """All of them, running."""
 
     postgres: PostgresServer
-    mariadb: MariadbServer
+    mariadb_on_disk: MariadbOnDisk
     mongodb: MongoServer
+
+    @property
+    def mariadb(self) -> MariadbServer:
+        """How MariaDB is reached."""
+        return self.mariadb_on_disk.server
+
+    def restart(self, name: str) -> None:
+        """As a crash does, and start again."""
+        restarts = {
+            "postgresql": self.postgres.restart, "mariadb": self.mariadb_on_disk.restart, "mongodb": self.mongodb.restart,
+        }  # fmt: skip
+        restarts[name]()
+
+    def port(self, name: str) -> int:
+        """Where it listens."""
+        return {"postgresql": self.postgres.port, "mariadb": self.mariadb.port, "mongodb": self.mongodb.port}[name]
 
 
 @contextmanager
@@ -139,4 +180,5 @@ def servers() -> Iterator[Servers]:
         for server in (postgres, mongodb):
             server.start()
             stack.callback(server.stop)
-        yield Servers(postgres, stack.enter_context(served(folders[1], "--sync-binlog=0")), mongodb)
+        on_disk = MariadbOnDisk(folders[1], stack.enter_context(ExitStack()))
+        yield Servers(postgres, on_disk, mongodb)

@@ -33,6 +33,10 @@ class Target(ABC):
     def fill(self, line: Line) -> None:
         """Make it anew with the old rows."""
 
+    def disconnect(self) -> None:
+        """Let the server drop all connections to it."""
+        raise NotImplementedError
+
     @abstractmethod
     def digest(self, line: Line) -> str:
         """All rows of it."""
@@ -125,6 +129,10 @@ class PostgreSQL(Target):
         tables = self._rows("select tablename from pg_tables where schemaname = 'public'")
         return sorted({str(name) for (name,) in tables} - {TABLE, _LEDGER})
 
+    def disconnect(self) -> None:
+        others = "datname = current_database() and pid <> pg_backend_pid()"
+        self._rows(f"select pg_terminate_backend(pid, 30000) from pg_stat_activity where {others}")
+
     def _rows(self, query: str) -> list[tuple[object, ...]]:
         with psycopg.connect(self.server) as connection:
             return connection.execute(query.encode()).fetchall()
@@ -151,6 +159,11 @@ class MariaDB(Target):
 
     def digest(self, line: Line) -> str:
         return digest(self.database.rows("select id, name from target"))
+
+    def disconnect(self) -> None:
+        others = f"db = '{self.database.name}' and id <> connection_id()"
+        for (number,) in self.database.rows(f"select id from information_schema.processlist where {others}"):
+            self.database.rows(f"kill {number}")
 
     def leftovers(self) -> list[str]:
         return sorted({str(name) for (name,) in self.database.rows("show tables")} - {TABLE, _LEDGER})

@@ -10,7 +10,8 @@ from typing import Any
 import pyarrow as pa
 
 from lumos_dagster.accounting import Book, Count
-from lumos_dagster.interface import Deferred, OnError, Transformation, Transformer
+from lumos_dagster.combination import Combination
+from lumos_dagster.interface import Combiner, Deferred, OnError, Transformation, Transformer
 from lumos_dagster.relation import Relation
 from lumos_dagster.transforms import Json
 from lumos_dagster.values import RunContext
@@ -47,9 +48,7 @@ def transform(
     """The table through the transformer, `batch` rows at a time; the rows must balance."""
     run = RunContext("job", "run-1", "run-1", NOW, str(storage or "memory://transforms"))
     book = Book(run)
-    slices = [table.slice(start, batch) for start in range(0, table.num_rows, batch)] or [table]
-    batches = [piece for part in slices for piece in part.combine_chunks().to_batches()]
-    relation = Relation.of(pa.Table.from_batches(batches, table.schema))
+    relation = Relation.of(in_batches(table, batch))
     step = Transformation(Deferred("clean", component, options, run, on_error, max_rejects))
     with relation.pipe(step).open(book) as rows:
         found = rows.read_all()
@@ -57,6 +56,34 @@ def transform(
     kept = storage / "rejects" / "run-1" / "clean.0.jsonl" if storage else None
     rejects = [json.loads(line) for line in kept.read_text().splitlines()] if kept and kept.is_file() else []
     return Result(found, book.tasks["clean"].count, rejects)
+
+
+def combine(
+    component: type[Combiner],
+    options: Mapping[str, Any],
+    tables: Mapping[str, pa.Table] | pa.Table,
+    *,
+    batch: int = 1000,
+    storage: Path | None = None,
+) -> Result:
+    """The tables, each a parent of its name, through the combiner; the rows must balance."""
+    named = {"rows": tables} if isinstance(tables, pa.Table) else dict(tables)
+    run = RunContext("job", "run-1", "run-1", NOW, str(storage or "memory://transforms"))
+    book = Book(run)
+    inputs = tuple((name, Relation.of(in_batches(table, batch))) for name, table in named.items())
+    relation = Relation(Combination(Deferred("clean", component, options, run), inputs))
+    with relation.open(book) as rows:
+        found = rows.read_all()
+    book.check()
+    return Result(found, book.tasks["clean"].count, [])
+
+
+def in_batches(table: pa.Table, batch: int) -> pa.Table:
+    """The same rows, so many to a batch."""
+    slices = [table.slice(start, batch) for start in range(0, table.num_rows, batch)] or [table]
+    return pa.Table.from_batches(
+        [piece for part in slices for piece in part.combine_chunks().to_batches()], table.schema
+    )
 
 
 def operate(operations: Mapping[str, Any] | Sequence[Mapping[str, Any]], table: pa.Table, **how: Any) -> Result:

@@ -30,7 +30,10 @@ def _checked(column: Column, values: Array) -> Iterator[tuple[Array, str]]:
         ticks, step = values.cast(pa.int64()), pa.scalar(10 ** (_MICROSECOND_DIGITS - column.fraction))
         kept = pc.multiply(pc.divide(ticks, step), step)
         yield pc.not_equal(kept, ticks), f"cannot be kept exactly by {where} ({column.sql_type})"
-
+    if column.labels:
+        known = pc.is_in(values, value_set=pa.array(column.labels, values.type))
+        shown = ", ".join(map(repr, column.labels[:20]))
+        yield pc.and_(values.is_valid(), pc.invert(known)), f"is none of the values of {where}: {shown}"
     if column.grid and pa.types.is_timestamp(values.type):
         yield _off_grid(column.grid, values.cast(pa.int64())), f"cannot be kept exactly by {where} ({column.sql_type})"
 
@@ -56,7 +59,3 @@ def _checked_text(column: Column, values: Array, where: str) -> Iterator[tuple[A
     if column.pattern:
         fits = pc.match_substring_regex(values, column.pattern)
         yield pc.invert(fits), f"does not fit {where} ({column.sql_type})"
-    if column.labels:
-        known = pc.is_in(values, value_set=pa.array(column.labels, values.type))
-        shown = ", ".join(map(repr, column.labels[:20]))
-        yield pc.and_(values.is_valid(), pc.invert(known)), f"is none of the values of {where}: {shown}"

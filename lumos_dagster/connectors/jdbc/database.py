@@ -36,7 +36,7 @@ class Column:
     stored: pa.DataType | None = None
     never: str = ""
     pattern: str = ""
-    labels: Sequence[str] = ()
+    labels: Sequence[str | int] = ()
     fraction: int | None = None
     is_array: bool = False
     nan_is_null: bool = False

@@ -1,6 +1,6 @@
 """The jdbc extractor: a table or a query, streamed in the exact types of its columns."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Self
@@ -10,6 +10,7 @@ from pydantic import AliasChoices, Field, model_validator
 
 from lumos_dagster.accounting import Task
 from lumos_dagster.connectors.jdbc.address import Address
+from lumos_dagster.connectors.jdbc.fetching import with_instants
 from lumos_dagster.connectors.jdbc.incremental import Incremental
 from lumos_dagster.connectors.jdbc.options import JdbcOptions, location_of, split_name
 from lumos_dagster.connectors.jdbc.parallel import Parallel, stoppable
@@ -94,17 +95,19 @@ class JdbcExtractor(JdbcOptions, Extractor):
                 database.begin(raw, waiting(task), writes=False)
             else:
                 database.begin_together(connections, waiting(task))
-            selection = self._selection(raw, address)
+            known = self._known_columns(raw, address)
+            selection = self._selection(address, known)
             if (incremental := self.incremental) is not None:
                 window = task.window(lambda last: incremental.window(last, selection, database, raw))
                 selection = incremental.within(window, selection, database, raw)
             parts = self._parts(selection, address, raw, task)
             if len(parts) > 1:
                 parallel = Parallel(address, task, own.cancellation, self.batch_size)
-                yield stack.enter_context(parallel.read(parts, connections))
+                yield with_instants(stack.enter_context(parallel.read(parts, connections)), known)
                 return
             rows = stack.enter_context(database.read(raw, parts[0].sql, parts[0].parameters, self.batch_size))
-            yield pa.RecordBatchReader.from_batches(rows.schema, _to_the_end(raw, rows, address, task))
+            rows = pa.RecordBatchReader.from_batches(rows.schema, _to_the_end(raw, rows, address, task))
+            yield with_instants(rows, known)
 
     def location(self) -> str:
         """The file, or the table on its server; of a query, which may read any of them, the database."""
@@ -121,14 +124,21 @@ class JdbcExtractor(JdbcOptions, Extractor):
         partitions = Partitions(self.partition_column, self.num_partitions, self.lower_bound, self.upper_bound)
         return partitions.of(selection, address.database, raw)
 
-    def _selection(self, raw: Any, address: Address) -> Selection:
+    def _known_columns(self, raw: Any, address: Address) -> dict[str, pa.DataType]:
+        """Those of the table, with their types; none of a query."""
+        if self.table_name is None:
+            return {}
+        table = Table(address.database, *split_name(self.table_name))
+        columns = table.columns(raw)
+        if not columns:
+            raise table.missing(raw)
+        return {column.name: column.type for column in columns}
+
+    def _selection(self, address: Address, known: Collection[str]) -> Selection:
         if self.table_name is None:
             query, parameters = named(self.query or "", self.parameters)
             return Selection(query, is_query=True, parameters=parameters)
         table = Table(address.database, *split_name(self.table_name))
-        known = [column.name for column in table.columns(raw)]
-        if not known:
-            raise table.missing(raw)
         wanted = [("columns", name) for name in self.columns or ()]
         wanted += [("partition_column", self.partition_column)] if self.partition_column is not None else []
         wanted += [("incremental.cursor_column", self.incremental.cursor_column)] if self.incremental else []

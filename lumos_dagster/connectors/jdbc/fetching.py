@@ -1,6 +1,6 @@
-"""Rows from a driver's cursor as batches, where some values come as the texts that the server writes."""
+"""Rows as batches, where the driver's cursor alone does not give them their exact types."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pyarrow as pa
@@ -9,6 +9,16 @@ from lumos_dagster.conversion import convert
 from lumos_dagster.errors import DataError
 
 _AS_IT_IS: Callable[[str], str] = str
+_LOCAL, _INSTANT = pa.timestamp("us"), pa.timestamp("us", "UTC")
+
+
+def with_instants(rows: pa.RecordBatchReader, known: Mapping[str, pa.DataType]) -> pa.RecordBatchReader:
+    """The rows, with the instants that only the catalogue knows for such: they come as local times, in UTC."""
+    instants = [at for at, field in enumerate(rows.schema) if (field.type, known.get(field.name)) == (_LOCAL, _INSTANT)]
+    schema = rows.schema
+    for at in instants:
+        schema = schema.set(at, schema.field(at).with_type(_INSTANT))
+    return rows if not instants else pa.RecordBatchReader.from_batches(schema, (batch.cast(schema) for batch in rows))
 
 
 def fetched(

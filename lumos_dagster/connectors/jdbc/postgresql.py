@@ -12,6 +12,7 @@ from lumos_dagster.connectors.jdbc.copying import TIMESTAMP_TZ, copy_in, copy_ou
 from lumos_dagster.connectors.jdbc.database import Column, Database
 from lumos_dagster.connectors.jdbc.forms import Forms
 from lumos_dagster.connectors.jdbc.query import trimmed, with_values
+from lumos_dagster.connectors.jdbc.spellings import pattern
 from lumos_dagster.errors import DataError, LumosError, TerminalError, TransientError
 
 _PLAIN: dict[str, pa.DataType] = {
@@ -21,11 +22,9 @@ _PLAIN: dict[str, pa.DataType] = {
     "timestamp with time zone": TIMESTAMP_TZ,
 }  # fmt: skip
 _NUMERIC = re.compile(r"numeric\((\d+),(\d+)\)")
-_SCALED = re.compile(r"numeric\((\d+),(-?\d+)\)")
 _ARROW_DIGITS = 38
 _FRACTION = re.compile(r"time(?:stamp)?\((\d)\)")
-_UUID = r"(?i)^({U}|\{{U}\})$".replace("{U}", "[0-9a-f]{4}(-?[0-9a-f]{4}){7}")
-_NUMBER = r"(?i)^([+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?|NaN|[+-]?inf(inity)?)$"
+_NAME_BYTES = 63
 _LIMITED = re.compile(r"character(?: varying)?\((\d+)\)")
 
 # SQLSTATE classes: https://www.postgresql.org/docs/current/errcodes-appendix.html
@@ -45,10 +44,15 @@ _OURS = "; ".join(
 """How values are spelled in our transactions; a pooler may refuse it as startup options."""
 
 _COLUMNS = """
-    select a.attname, format_type(a.atttypid, a.atttypmod), not a.attnotnull,
+    select a.attname, format_type(a.atttypid, a.atttypmod), format_type(base.kind, base.modifier), not a.attnotnull,
            a.atthasdef or a.attidentity <> '' or a.attgenerated <> '',
-           (select array_agg(enumlabel::text order by enumsortorder) from pg_enum where enumtypid = a.atttypid)
-    from pg_attribute a where a.attrelid = to_regclass(%s) and a.attnum > 0 and not a.attisdropped order by a.attnum"""
+           (select array_agg(enumlabel::text order by enumsortorder) from pg_enum where enumtypid = base.kind)
+    from pg_attribute a cross join lateral (
+        with recursive known (kind, modifier) as (
+            select a.atttypid, a.atttypmod
+            union all select t.typbasetype, t.typtypmod from known join pg_type t on t.oid = kind where t.typtype = 'd')
+        select kind, modifier from known join pg_type t on t.oid = kind where t.typtype <> 'd') base
+    where a.attrelid = to_regclass(%s) and a.attnum > 0 and not a.attisdropped order by a.attnum"""
 _TURN = """
     select pg_advisory_xact_lock(hashtextextended('lumos ' || coalesce(%s, current_schema()) || '.' || %s::text, 0))"""
 _UNIQUE = """
@@ -147,8 +151,8 @@ class PostgreSQL(Database):
     def columns(self, raw: Any, schema: str | None, table: str) -> list[Column]:
         rows = raw.execute(_COLUMNS, (self.quote(schema, table),)).fetchall()
         return [
-            replace(_column(name, kind), nullable=nullable, has_default=has_default, labels=labels or ())
-            for name, kind, nullable, has_default, labels in rows
+            replace(_column(name, declared, kind), nullable=nullable, has_default=has_default, labels=labels or ())
+            for name, declared, kind, nullable, has_default, labels in rows
         ]
 
     def unique_keys(self, raw: Any, schema: str | None, table: str) -> list[frozenset[str]]:
@@ -208,32 +212,20 @@ _MADE_FOR = (
 )
 
 
-def _column(name: str, kind: str) -> Column:
+def _column(name: str, declared: str, kind: str) -> Column:
+    """A column by its declared type, and the type that this is where it is a domain."""
     limited, fraction = _LIMITED.fullmatch(kind), _FRACTION.match(kind)
     return Column(
         name,
         _arrow_type(kind),
-        kind,
+        declared,
         max_length=int(limited[1]) if limited else None,
         never="\0",
-        pattern=_pattern(kind),
+        max_bytes=_NAME_BYTES if kind == "name" else None,
+        pattern=pattern(kind),
         fraction=int(fraction[1]) if fraction else None,
         is_array=kind.endswith("[]"),
     )
-
-
-def _pattern(kind: str) -> str:
-    """What a value that travels as text must look like, so that the server neither refuses nor rounds it."""
-    if kind == "uuid":
-        return _UUID
-    if kind == "numeric":
-        return _NUMBER
-    if scaled := _SCALED.fullmatch(kind):
-        precision, scale = int(scaled[1]), int(scaled[2])
-        if scale < 0:
-            return rf"^[+-]?(\d*0{{{-scale}}}|0+)(\.0*)?$"
-        return rf"^[+-]?\d+(\.\d{{0,{scale}}}0*)?$|^NaN$" if precision > _ARROW_DIGITS else ""
-    return ""
 
 
 def _arrow_type(kind: str) -> pa.DataType:

@@ -277,7 +277,10 @@ def _batches(cursor: Any, rows: list[Any], schema: pa.Schema, size: int) -> Iter
 def _array(values: list[Any], field: "pa.Field[Any]") -> "pa.Array[Any]":
     kind = field.type
     try:
-        if pa.types.is_binary(kind) or pa.types.is_floating(kind) or (pa.types.is_integer(kind)):
+        if pa.types.is_integer(kind) and float in set(map(type, values)):  # pyarrow would cut what is behind the point
+            bad = next(value for value in values if isinstance(value, float))
+            raise pa.ArrowInvalid(f"{bad!r} is no integer")
+        if pa.types.is_binary(kind) or pa.types.is_floating(kind) or pa.types.is_integer(kind):
             return pa.array(values, kind)
         texts = pa.array(
             [None if value is None else value if isinstance(value, str) else _text(value) for value in values]

@@ -1,4 +1,4 @@
-"""A TCP proxy that cuts a connection when it sees a certain text pass by."""
+"""A TCP proxy that cuts a connection when it sees a certain text pass by, or so many bytes."""
 
 import socket
 import threading
@@ -7,13 +7,18 @@ from typing import Self
 
 
 class CuttingProxy:
-    """Passes bytes on both ways, until the client sends `word`: once, that connection is cut.
+    """Passes bytes on both ways, until the client sends `word`, or has sent so many bytes: once, that connection is cut.
 
-    With `arrives` the server still gets the word, and only its answer is lost.
+    With `arrives` the server still gets them, and only its answer is lost. `turn` is which coming of the word it is.
     """
 
-    def __init__(self, server_port: int, word: bytes, arrives: bool) -> None:
+    def __init__(self, server_port: int, word: bytes | int, arrives: bool, turn: int = 1) -> None:
         self.cut = False
+        self.sent = 0
+        """How many bytes the clients have sent."""
+        self.seen = 0
+        """How often the word has come."""
+        self._turn = turn
         self._server_port = server_port
         self._word = word
         self._arrives = arrives
@@ -46,7 +51,8 @@ class CuttingProxy:
 
     def _forth(self, client: socket.socket, server: socket.socket) -> None:
         while data := _received(client):
-            if not self.cut and self._word in data:
+            self.sent += len(data)
+            if not self.cut and self._is_it(data):
                 self.cut = True
                 if self._arrives:
                     client.shutdown(socket.SHUT_RDWR)
@@ -54,6 +60,12 @@ class CuttingProxy:
                 break
             server.sendall(data)
         _shut(server, socket.SHUT_WR if self.cut and self._arrives else socket.SHUT_RDWR)
+
+    def _is_it(self, data: bytes) -> bool:
+        if isinstance(self._word, int):
+            return self.sent >= self._word
+        self.seen += self._word in data
+        return self.seen == self._turn
 
     def _back(self, client: socket.socket, server: socket.socket) -> None:
         while data := _received(server):

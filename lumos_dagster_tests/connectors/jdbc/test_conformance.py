@@ -63,8 +63,7 @@ class TestMariadb(ConnectorConformance):
             "keeps_minus_zero": "MariaDB drops the sign of a zero",
             "keeps_odd_names": "MariaDB takes no character beyond U+FFFF in a name, and says so",
         }
-        instants = {kind: pa.timestamp("us") for kind in SAMPLES if pa.types.is_timestamp(kind)}
-        return _harness(mariadb.url, instants, waivers)
+        return _harness(mariadb.url, _US, waivers)
 
 
 class TestSqlite(ConnectorConformance):

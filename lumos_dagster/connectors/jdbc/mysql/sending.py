@@ -35,7 +35,7 @@ def load_file(raw: Any, table: str, names: Sequence[str], columns: Sequence[Colu
         arrived = cursor.rowcount
         cursor.execute("SHOW COUNT(*) WARNINGS")
         ((warnings,),) = cursor.fetchall()
-        if arrived != batch.num_rows or warnings:
+        if arrived != batch.num_rows or warnings != "0":
             cursor.execute(f"ROLLBACK TO SAVEPOINT {_SAVEPOINT}")
             return False
         cursor.execute(f"RELEASE SAVEPOINT {_SAVEPOINT}")
@@ -58,7 +58,8 @@ def _through(column: Column) -> str:
     """What makes the column's value of the file's text, where that is not just the text."""
     if pa.types.is_binary(column.type):
         return "UNHEX({})"
-    return "CAST({} AS UNSIGNED)" if column.sql_type.startswith("bit") else ""
+    # The text 0 would be the year 2000, and the bits of a character.
+    return "CAST({} AS UNSIGNED)" if column.sql_type.startswith(("bit", "year")) else ""
 
 
 def _lines(batch: pa.RecordBatch) -> str:
@@ -91,5 +92,9 @@ def _text(column: Any) -> Any:
 
 def _bindable(column: Any) -> Any:
     kind = column.type
+    if pa.types.is_boolean(kind):  # the text 1 would be other bits than the number
+        return column.cast(pa.int8())
+    if pa.types.is_fixed_size_binary(kind):
+        return column.cast(pa.binary())
     is_plain = (pa.types.is_integer, pa.types.is_floating, pa.types.is_binary, pa.types.is_string)
     return column if any(is_one(kind) for is_one in is_plain) else _text(column)

@@ -24,9 +24,14 @@ _PLAIN: dict[str, pa.DataType] = {
     "datetime": pa.timestamp("us"), "timestamp": pa.timestamp("us", "UTC"), "year": pa.int16(), "bit": pa.uint64(),
     "binary": pa.binary(), "varbinary": pa.binary(), "tinyblob": pa.binary(), "blob": pa.binary(),
     "mediumblob": pa.binary(), "longblob": pa.binary(),
+    **dict.fromkeys(("geometry", "point", "linestring", "polygon", "multipoint", "multilinestring", "multipolygon",
+                     "geometrycollection"), pa.binary()),
 }  # fmt: skip
 _KIND = re.compile(r"(?P<name>\w+)(?:\((?P<numbers>[\d,]+)\))?")
 _NO_BLANK_AT_THE_END = r"[^ ]$|^$"
+_YEARS = (0, *range(1901, 2156))
+"""Below 100 the server takes any other number for a year of our centuries."""
+_ESCAPES = {"''": "'", "\\\\": "\\", "\\n": "\n", "\\r": "\r", "\\0": "\0"}
 
 # Types of the protocol: https://dev.mysql.com/doc/dev/mysql-server/latest/field__types_8h.html
 _SENT: dict[int, pa.DataType] = {
@@ -52,8 +57,9 @@ def column(name: str, sql_type: str, nullable: bool, has_default: bool, collatio
         has_default,
         max_length=size if kind in ("char", "varchar") else None,
         pattern=_NO_BLANK_AT_THE_END if kind == "char" else "",
+        stored=_stored(kind, numbers),
         fraction=size if is_time else None,
-        labels=_labels(sql_type) if kind == "enum" else (),
+        labels=_labels(sql_type) if kind == "enum" else _YEARS if kind == "year" else (),
         is_finite=kind in ("float", "double"),
         is_truth=sql_type == "tinyint(1)",
         collation=f"CHARACTER SET {collation.split('_', maxsplit=1)[0]} COLLATE {collation}" if collation else "",
@@ -140,5 +146,16 @@ def _decimal(digits: int, scale: int) -> pa.DataType:
     return pa.decimal128(digits, scale) if digits <= 38 else pa.decimal256(digits, scale)
 
 
+def _stored(kind: str, numbers: str) -> pa.DataType | None:
+    """What a value must also be, or the server would pad or round it in silence."""
+    if kind == "binary":
+        return pa.binary(int(numbers))
+    if kind in ("float", "double") and "," in numbers:
+        digits, scale = map(int, numbers.split(","))
+        return pa.decimal256(min(digits, 76), scale)
+    return None
+
+
 def _labels(sql_type: str) -> tuple[str, ...]:
-    return tuple(label.replace("''", "'") for label in re.findall(r"'((?:[^']|'')*)'", sql_type))
+    written = re.findall(r"'((?:[^']|'')*)'", sql_type)
+    return tuple(re.sub(r"''|\\[\\nr0]", lambda found: _ESCAPES[found[0]], label) for label in written)

@@ -1,0 +1,68 @@
+"""MariaDB's types; those that MySQL shares are the same there."""
+
+from lumos_dagster_tests.connectors.jdbc.type_matrix.natives import Native, Natives, quoted
+
+_TEXTS = [*quoted("", " a ", 'it\'s "so", \\\\N', "日本語🙂", "NULL"), r"'a\nb\r\nc\td\0e'"]
+_BYTES = ["x''", "x'00ff5c0a0d09227f80'"]
+_ALL = "9" * 35 + "." + "9" * 30
+_MOMENTS = ["0001-01-01 00:00:00", "9999-12-31 23:59:59", "1969-12-31 23:59:59"]
+
+MARIADB = Natives(
+    "MariaDB",
+    before=("set session sql_mode = ''",),
+    types=(
+        Native("tinyint", ["-128", "127"]),
+        Native("tinyint unsigned", ["0", "255"]),
+        Native("smallint", ["-32768", "32767"]),
+        Native("smallint unsigned", ["65535"]),
+        Native("mediumint", ["-8388608", "8388607"]),
+        Native("mediumint unsigned", ["16777215"]),
+        Native("int", ["-2147483648", "2147483647"]),
+        Native("int unsigned", ["4294967295"]),
+        Native("int(5) zerofill", ["42", "4294967295"]),
+        Native("bigint", ["-9223372036854775808", "9223372036854775807"]),
+        Native("bigint unsigned", ["18446744073709551615", "0"]),
+        Native("boolean", ["true", "false"], outside=["2"]),
+        Native("bit(1)", ["b'1'", "b'0'"], "{} + 0"),
+        Native("bit(12)", ["b'101010101010'", "0"], "{} + 0"),
+        Native("bit(64)", ["18446744073709551615", "49"], "{} + 0"),
+        Native("decimal(38,10)", [f"-{'9' * 28}.{'9' * 10}", "0.0000000001"]),
+        Native("decimal(65,30)", [_ALL, f"-{_ALL}", f"0.{'0' * 29}1"]),
+        Native("decimal(5,2) unsigned", ["999.99", "0"]),
+        Native("float", ["-3.40282346e38", "0.1", "16777217", "1.17549435e-38"], "{} + 0e0"),
+        Native("float(7,3)", ["1234.567", "-0.001"], "{} + 0e0"),
+        Native("double", ["-1.7976931348623157e308", "0.1", "2.2250738585072014e-308"], "{} + 0e0"),
+        Native("double(10,2)", ["12345678.25", "-0.5"], "{} + 0e0"),
+        Native("char(5)", quoted("abc", "", "日本語🙂é", " a")),
+        Native("varchar(5)", quoted("abc  ", "", "日本語🙂é")),
+        Native("varchar(2000)", _TEXTS),
+        Native("varchar(20) character set latin1", quoted("é", "a ")),
+        Native("tinytext", _TEXTS),
+        Native("text", _TEXTS),
+        Native("mediumtext", _TEXTS),
+        Native("longtext", _TEXTS),
+        Native("binary(4)", ["x'00ff5c0a'", "x'61'"], "hex({})"),
+        Native("varbinary(100)", _BYTES, "hex({})"),
+        Native("tinyblob", _BYTES, "hex({})"),
+        Native("blob", _BYTES, "hex({})"),
+        Native("mediumblob", _BYTES, "hex({})"),
+        Native("longblob", _BYTES, "hex({})"),
+        Native("enum('so so','a,b','it''s \"ok\"','','x\\\\y','a\\nb')", [*quoted("so so", "a,b", "it's \"ok\"", ""), r"'x\\y'", r"'a\nb'"]),
+        Native("set('so so','b','it''s')", quoted("so so,b", "", "it's")),
+        Native("json", quoted('{"b":  1, "a": [1.10, "é", null], "b": 2}', "null")),
+        Native("uuid", quoted("00000000-0000-0000-0000-000000000001", "ffffffff-ffff-ffff-ffff-ffffffffffff")),
+        Native("inet4", quoted("255.255.255.255", "0.0.0.0")),
+        Native("inet6", quoted("::1", "2001:db8::ff00:42:8329")),
+        Native("date", quoted("0001-01-01", "9999-12-31", "1582-10-10"), outside=quoted("0000-00-00", "2026-00-00")),
+        Native("time", quoted("00:00:00", "23:59:59"), outside=quoted("838:59:59", "-00:00:01")),
+        Native("time(6)", quoted("23:59:59.999999", "05:06:07.000001"), outside=quoted("24:00:00")),
+        Native("year", ["0", "1901", "2155", "1970"]),
+        Native("datetime", quoted(*_MOMENTS), outside=quoted("0000-00-00 00:00:00")),
+        Native("datetime(6)", quoted(*(f"{moment}.000001" for moment in _MOMENTS), "9999-12-31 23:59:59.999999")),
+        Native("timestamp", quoted("1970-01-01 00:00:01", "2038-01-19 03:14:07"), outside=quoted("0000-00-00 00:00:00")),
+        Native("timestamp(6)", quoted("1970-01-01 00:00:00.000001", "2038-01-19 03:14:07.999999")),
+        Native("point", ["point(1.5, -1e300)"], "hex({})"),
+        Native("geometry", ["st_geomfromtext('linestring(0 0, 1 1)', 4326)"], "hex({})"),
+        Native("polygon", ["st_geomfromtext('polygon((0 0, 1 1, 1 0, 0 0))')"], "hex({})"),
+    ),
+)  # fmt: skip
