@@ -34,6 +34,7 @@ _SEVERAL: Mapping[type, Callable[[Sequence[Formula]], Formula]] = {
     exp.Greatest: partial(extreme, greatest=True),
     exp.Least: partial(extreme, greatest=False),
 }
+_MOST_DIGITS = 18
 _TRIMS = {None: "trim", "LEADING": "ltrim", "TRAILING": "rtrim"}
 _TYPES = {"varchar": "string", "char": "string", "real": "float", "tinyint": "int16"}
 
@@ -66,7 +67,10 @@ def call(node: Node, values: Values) -> Formula:
     """The call as a formula. Raises ValueError where its arguments do not fit."""
     kind = type(node)
     if kind in _ROUNDINGS:
-        return round_off(_ROUNDINGS[kind], values.formula(node.this), _whole(node.args.get("decimals"), values, 0))
+        digits = _whole(node.args.get("decimals"), values, 0)
+        if not 0 <= digits <= _MOST_DIGITS:
+            raise ValueError(f"round takes 0 to {_MOST_DIGITS} digits behind the point")
+        return round_off(_ROUNDINGS[kind], values.formula(node.this), digits)
     if kind in _SEVERAL:
         return _SEVERAL[kind]([values.formula(one) for one in ([node.this] if node.this else []) + node.expressions])
     match node:
@@ -108,7 +112,7 @@ def _text(node: Node, values: Values) -> Formula:
             return on_text(text, lambda texts: texts.str.len_chars().cast(pl.Int64), pa.int64())
         case exp.Substring():
             size = node.args.get("length")
-            start = _whole(node.args.get("start"), values, 1)
+            start = _whole(_needed(node, "start"), values, 1)
             return part(text, start, _whole(size, values, 0) if size else None)
         case exp.Left() | exp.Right():
             count = max(_whole(node.expression, values, 0), 0)
@@ -117,7 +121,7 @@ def _text(node: Node, values: Values) -> Formula:
         case exp.Pad():
             return _padded(node, text, values)
         case exp.Replace():
-            old, new = (str(values.constant(one)) for one in (node.expression, node.args["replacement"]))
+            old, new = (str(values.constant(one)) for one in (node.expression, _needed(node, "replacement")))
             return on_text(text, lambda texts: texts.str.replace_all(old, new, literal=True) if old else texts)
         case exp.StartsWith():
             begin = str(values.constant(node.expression))
@@ -144,6 +148,13 @@ def _whole(node: Node | None, values: Values, default: int) -> int:
     if isinstance(found, bool) or not isinstance(found, int):
         raise ValueError(f"{place_of(node)}: a whole number is needed here")  # noqa: TRY004
     return found
+
+
+def _needed(node: Node, name: str) -> Node:
+    """An argument that the parser lets be left out."""
+    if node.args.get(name) is None:
+        raise ValueError(f"{FUNCTIONS[type(node)]} needs its {name} too")
+    return node.args[name]
 
 
 def _type(node: Node) -> pa.DataType:

@@ -82,13 +82,11 @@ class _Compiler:
         part = self.part(node)
         if isinstance(part, Formula):
             return part
-        if part.value is None:
-            nothing = Formula(pa.null(), (), lambda rows: pl.Series([None]).new_from_index(0, rows.height))
-            self.inner.append(nothing)
-            return nothing
-        array = constant(part.value)
-        one = to_polars(array)
-        return Formula(array.type, (), lambda rows: one.new_from_index(0, rows.height))
+        array = pa.nulls(1) if part.value is None else constant(part.value)
+        one = pl.Series([None]) if part.value is None else to_polars(array)
+        written = Formula(array.type, (), lambda rows: one.new_from_index(0, rows.height))
+        self.inner.append(written)
+        return written
 
     def part(self, node: Node) -> Formula | _Constant:
         """The node, constants left as they are; what it is made of tells which rows are bad."""
@@ -162,7 +160,9 @@ class _Compiler:
         """Arithmetic and functions."""
         kind = type(node)
         if kind in _SIGNS:
-            return combine(_SIGNS[kind], self.number(node.this), self.number(node.expression))
+            left, right = self.number(node.this), self.number(node.expression)
+            constants = isinstance(left, Decimal) and isinstance(right, Decimal)
+            return combine(_SIGNS[kind], self.formula(node.this) if constants else left, right)
         if kind is exp.Neg:
             inner = self.number(node.this)
             if isinstance(inner, Formula):

@@ -1,6 +1,6 @@
 """format_date: moment's tokens and strftime's, strict reading, zones, and dates that do not exist."""
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
@@ -41,6 +41,12 @@ def reformatted(text: str | None, **options: Any) -> str | None:
         ("%Y-%m-%d %H:%M:%S.%f", "2026-03-04 15:06:07.089012"),
         ("%-d %b %y %I %p %j %%", "4 Mar 26 03 PM 063 %"),
         ("%F %T", "2026-03-04 15:06:07"),
+        ("MMMM Do, Mo DDDo", "March 4th, 3rd 63rd"),
+        ("[Q]Q YYYY Qo", "Q1 2026 1st"),
+        ("GGGG-[W]WW-E W Wo GG", "2026-W10-3 10 10th 26"),
+        ("gggg ww w wo gg e d do dd", "2026 10 10 10th 26 3 3 3rd We"),
+        ("k kk", "15 15"),
+        ("%G-W%V-%u %w", "2026-W10-3 3"),
     ],
 )
 def test_writing(form: str, written: str) -> None:
@@ -97,6 +103,15 @@ def test_writing(form: str, written: str) -> None:
         ("YYYY-MM-DD HH:mm:ss.SSSSSSSSS", "2024-01-01 00:00:00.123456001", None),
         ("%d/%m/%Y", "31/12/2024", "2024-12-31T00:00:00.000000"),
         ("%d/%m/%Y", "1/2/2024", None),
+        ("MMMM Do YYYY", "March 3rd 2024", "2024-03-03T00:00:00.000000"),
+        ("MMMM Do YYYY", "March 3 2024", None),
+        ("GGGG-[W]WW-E", "2026-W01-4", "2026-01-01T00:00:00.000000"),
+        ("GGGG-[W]WW", "2025-W01", "2024-12-30T00:00:00.000000"),
+        ("GGGG-[W]WW-E", "2020-W53-7", "2021-01-03T00:00:00.000000"),
+        ("GGGG-[W]WW-E", "2021-W53-1", None),
+        ("YYYY-[Q]Q", "2024-Q3", "2024-07-01T00:00:00.000000"),
+        ("YYYY-MM [Q]Q", "2024-05 Q3", None),
+        ("YYYY-MM-DD kk:mm", "2024-05-06 24:10", "2024-05-06T00:10:00.000000"),
         ("[Q.] DD.MM.YYYY", "Q. 01.02.2024", "2024-02-01T00:00:00.000000"),
     ],
 )
@@ -172,8 +187,9 @@ def test_columns_that_are_dates_already() -> None:
         ({}, "needs to_format, or format"),
         ({"format": "YYYY", "to_format": "YYYY"}, "needs to_format, or format"),
         ({"format": "[nothing]"}, "no date token"),
-        ({"format": "Do MMM"}, "the token Do is not understood"),
-        ({"format": "YYYY-[W]WW"}, "the token W is not understood"),
+        ({"format": "YYYY z"}, "the token z is not understood"),
+        ({"format": "YYYY", "from_format": "gggg-ww"}, "the token gggg can be written, but not read"),
+        ({"format": "YYYY", "from_format": "YYYY-[W]WW"}, "a week is read as GGGG and WW"),
         ({"format": "%Q"}, "%Q is not understood"),
         ({"format": "YYYY", "from_format": "DD DD"}, "tells what another one tells"),
         ({"format": "YYYY", "from_format": "HH:mm"}, "no year"),
@@ -209,6 +225,33 @@ def test_writing_and_reading_agree_with_python(
 
     assert written == [None if value is None else value.strftime(pythons) for value in values]
     assert read == values
+
+
+@given(st.lists(st.dates(date(1900, 1, 1), date(2100, 1, 1)), min_size=1, max_size=20))
+def test_weeks_are_counted_as_moment_does(days: list[date]) -> None:
+    """The rule of moment for weeks from Sunday of which the first has January 1, by its code's offsets."""
+
+    def week(day: date) -> tuple[int, int]:
+        def first(year: int) -> date:
+            january = date(year, 1, 1)
+            return january - timedelta(days=january.isoweekday() % 7)
+
+        year = day.year + (day >= first(day.year + 1))
+        return year, (day - first(year)).days // 7 + 1
+
+    def ordinal(number: int) -> str:
+        ending = "th" if number // 10 == 1 else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+        return f"{number}{ending}"
+
+    form = "gggg w|GGGG WW E|Do|Q"
+    written = one({"operation": "format_date", "format": form}, days, pa.date32())
+
+    assert written == [
+        "{} {}|{} {:02} {}|{}|{}".format(*week(day), *day.isocalendar(), ordinal(day.day), (day.month + 2) // 3)
+        for day in days
+    ]
+    iso = [f"{year}-{week:02}-{day}" for year, week, day in (day.isocalendar() for day in days)]
+    assert one({"operation": "convert", "to_type": "date", "format": "GGGG-WW-E"}, iso) == days
 
 
 @given(

@@ -74,6 +74,7 @@ def test_a_field_is_set_in_its_place_or_comes_last(name: str) -> None:
         ("year(day) * 10000 + month(day) * 100 + day(day)", [20260102, None, 20240229, 20000101]),
         ("t || null", [None] * 4),
         ("null", [None] * 4),
+        ("6 / 4 + 1", [Decimal("2.5")] * 4),
         ("case when a <> 0 then 8 / a else 0 end", [Decimal(8), Decimal(0), Decimal(0), Decimal(2)]),
         ("case when 8 / a > 4 then 'many' else 'few' end", ["many", "few", "few", "few"]),
     ],
@@ -132,11 +133,20 @@ def test_what_fails_is_bad_and_a_null_that_is_meant_is_not(expression: str, kept
         ("greatest(t, 1)", "cast the text first"),
         ("a / 0", "division by zero"),
         ("a over ()", "character"),
+        ("substr(t)", "substr needs its start"),
+        ("replace(t, 'x')", "replace needs its replacement"),
+        ("round(d, -1)", "0 to 18 digits"),
     ],
 )
 def test_a_wrong_expression_is_pointed_at(expression: str, says: str) -> None:
     with pytest.raises(ConfigError, match=says):
         operate({"operation": "expression", "field": "r", "expression": expression}, TABLE)
+
+
+def test_a_constant_that_fails_is_told() -> None:
+    for expression in ("cast('x' as int)", "power(10, 400)"):
+        with pytest.raises(DataError, match="has no value, whatever the row"):
+            operate({"operation": "expression", "field": "r", "expression": expression}, TABLE)
 
 
 rows = st.tuples(st.none() | st.integers(-3, 3), st.none() | st.text("abé ", max_size=4))

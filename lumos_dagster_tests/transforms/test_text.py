@@ -149,3 +149,48 @@ def test_what_cannot_be_formatted() -> None:
         one(operation, [True], pa.bool_())
     with pytest.raises(ConfigError, match="unknown key 'decimals'"):
         one({**operation, "options": {"decimals": 1}}, ["1"])
+
+
+def test_groups_in_a_replacement() -> None:
+    operation = {"operation": "regex_replace", "pattern": "(?P<n>[0-9])(x)?", "replacement": "<$${n}y$2$$>"}
+
+    assert one(operation, ["a1x2", None]) == ["a<1yx$><2y$>", None]
+    for replacement in ("$1a", "$${nope}", "$3"):
+        with pytest.raises(ConfigError, match="the pattern has no group"):
+            one({**operation, "replacement": replacement}, ["x"])
+
+
+@pytest.mark.parametrize(
+    ("operation", "says"),
+    [
+        ({"operation": "regex_replace", "pattern": "(?=a)", "replacement": ""}, "look-around"),
+        ({"operation": "regex_replace", "pattern": "(a)\\1", "replacement": ""}, "backreferences|not a regular"),
+        ({"operation": "regex_extract", "pattern": "(a)", "group": 2}, "has 1 groups, but group is 2"),
+        ({"operation": "regex_extract", "pattern": "(?P<b>a)", "group": "c"}, "no group named 'c'; it has: b"),
+        ({"operation": "map_values", "mapping": {"a": 1, "b": "x"}}, "of one type"),
+        ({"operation": "map_values", "mapping": {"a": 1}, "keep_others": True}, "others cannot stay"),
+        ({"operation": "map_values", "mapping": {"a": "1"}, "keep_others": True, "default": "x"}, "exclude each other"),
+        ({"operation": "map_values", "mapping": {5: "1", "5": "2"}}, "mapped twice"),
+        ({"operation": "map_values", "mapping": {}}, "mapping"),
+        ({"operation": "pad", "length": 5, "character": "ab"}, "character"),
+        ({"operation": "hash", "algorithm": "sha1"}, "algorithm"),
+        ({"operation": "validate", "rule": "range"}, "rule range takes min and max"),
+        ({"operation": "validate", "rule": "unique", "min": 1}, "rule unique takes no other option"),
+        ({"operation": "validate", "rule": "length", "max": -1}, "whole numbers from 0"),
+        ({"operation": "validate", "rule": "pattern", "pattern": "("}, "not a regular expression"),
+    ],
+)
+def test_wrong_options_are_told_before_the_first_row(operation: dict[str, Any], says: str) -> None:
+    with pytest.raises(ConfigError, match=says):
+        one(operation, ["x"])
+
+
+@pytest.mark.parametrize("name", ["regex_replace", "regex_extract", "substring", "pad"])
+def test_only_text_is_changed_as_text(name: str) -> None:
+    options = {
+        "regex_replace": {"pattern": "a", "replacement": ""},
+        "regex_extract": {"pattern": "a"},
+        "pad": {"length": 3},
+    }
+    with pytest.raises(ConfigError, match="column 'x' is int64, but text is needed"):
+        one({"operation": name, **options.get(name, {})}, [1], pa.int64())

@@ -16,6 +16,8 @@ _MONTHS = (
 _DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _TWO = "[0-9]{2}"
 _ONE_OR_TWO = "[0-9]{1,2}"
+_ORDINAL = "(?i:st|nd|rd|th)"
+_ISO_WEEK = {"iso_year", "iso_week", "iso_day"}
 _ZONE = "Z|[+-][0-9]{2}:?[0-9]{2}"
 
 
@@ -34,6 +36,9 @@ _PATTERNS: Mapping[str, tuple[str, str]] = {
     "ss": ("second", "[0-5][0-9]"), "s": ("second", "[0-5]?[0-9]"),
     "A": ("half", "(?i:am|pm)"), "a": ("half", "(?i:am|pm)"), "ZZ": ("zone", _ZONE), "Z": ("zone", _ZONE),
     "X": ("unix", r"[+-]?[0-9]{1,12}(?:\.[0-9]{1,6})?"), "x": ("unix_ms", "[+-]?[0-9]{1,15}"),
+    "GGGG": ("iso_year", "[0-9]{4}"), "WW": ("iso_week", _TWO), "W": ("iso_week", _ONE_OR_TWO),
+    "E": ("iso_day", "[1-7]"), "Q": ("quarter", "[1-4]"), "kk": ("late_hour", _TWO), "k": ("late_hour", _ONE_OR_TWO),
+    "Do": ("day", _ONE_OR_TWO), "Mo": ("month", _ONE_OR_TWO), "DDDo": ("year_day", "[0-9]{1,3}"),
     **{"S" * count: ("fraction", f"[0-9]{{{count}}}") for count in range(1, 10)},
 }  # fmt: skip
 
@@ -57,11 +62,15 @@ def pattern(form: Format) -> str:
         if not piece.is_token:
             parts.append(re.escape(piece.text))
             continue
+        if piece.text not in _PATTERNS:
+            raise ValueError(f"the token {piece.text} can be written, but not read")
         name, expression = _PATTERNS[piece.text]
         if name in seen:
             raise ValueError(f"the token {piece.text} tells what another one tells already")
         seen.add(name)
-        parts.append(f"(?P<{name}>{expression})")
+        parts.append(f"(?P<{name}>{expression}){_ORDINAL if piece.text.endswith('o') else ''}")
+    if bool(seen & _ISO_WEEK) and not seen >= {"iso_year", "iso_week"}:
+        raise ValueError("a week is read as GGGG and WW, and E for its day, together")
     return f"^{''.join(parts)}$"
 
 
@@ -127,6 +136,8 @@ def _within(value: pl.Expr, least: int, most: int) -> pl.Expr:
 
 def _day(given: set[str]) -> pl.Expr:
     """Midnight of the day; without a year it is one with all days, in 2000."""
+    if "iso_year" in given:
+        return _iso_day(given)
     if "year" in given:
         year = _within(_number("year"), 1, 9999)  # Python and most databases know no year 0
     elif "short_year" in given:
@@ -152,10 +163,28 @@ def _day(given: set[str]) -> pl.Expr:
                 .replace_strict(numbers, default=None, return_dtype=pl.Int64)
             )
         else:
-            month = _within(_number("month"), 1, 12) if "month" in given else pl.lit(1)
+            other = _number("quarter") * 3 - 2 if "quarter" in given else pl.lit(1)
+            month = _within(_number("month"), 1, 12) if "month" in given else other
         first = pl.date(year, month, 1)
         day = _number("day") if "day" in given else pl.lit(1)
         date = pl.when(day.is_between(1, first.dt.month_end().dt.day())).then(first + pl.duration(days=day - 1))
+    if "quarter" in given:
+        date = pl.when(date.dt.quarter() == _number("quarter")).then(date)
+    return _on_day_named(date, given).cast(pl.Datetime("us"))
+
+
+def _iso_day(given: set[str]) -> pl.Expr:
+    """The day of an ISO week, Monday without one; the week must be one of the year's 52 or 53."""
+    year = _within(_number("iso_year"), 1, 9999)
+    fourth = pl.date(year, 1, 4)  # which is always in the first week
+    day = _number("iso_day") if "iso_day" in given else pl.lit(1)
+    days = (_within(_number("iso_week"), 1, 53) - 1) * 7 + day - fourth.dt.weekday().cast(pl.Int64)
+    date = fourth + pl.duration(days=days)
+    return _on_day_named(pl.when(date.dt.iso_year() == year).then(date), given).cast(pl.Datetime("us"))
+
+
+def _on_day_named(date: pl.Expr, given: set[str]) -> pl.Expr:
+    """The date, if it is on the day of the week that the text names."""
     if "day_name" in given:
         numbers = {name[:3]: number for number, name in enumerate(_DAYS, 1)}
         told = (
@@ -165,7 +194,7 @@ def _day(given: set[str]) -> pl.Expr:
             .replace_strict(numbers, default=None, return_dtype=pl.Int8)
         )
         date = pl.when(date.dt.weekday() == told).then(date)
-    return date.cast(pl.Datetime("us"))
+    return date
 
 
 def _clock(given: set[str]) -> pl.Expr:
@@ -173,6 +202,8 @@ def _clock(given: set[str]) -> pl.Expr:
     hour = pl.lit(0, pl.Int64)
     if "hour" in given:
         hour = _part("hour", 0, 23)
+    elif "late_hour" in given:
+        hour = _part("late_hour", 1, 24) % 24
     elif "half_hour" in given:
         hour = _part("half_hour", 1, 12)
     if "half" in given:

@@ -5,18 +5,21 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 TOKENS = (
-    "YYYY", "YY", "MMMM", "MMM", "MM", "M", "DDDD", "DDD", "DD", "D", "dddd", "ddd", "HH", "H", "hh", "h",
-    "mm", "m", "ss", "s", "A", "a", "ZZ", "Z", "X", "x", *("S" * count for count in range(9, 0, -1)),
+    "YYYY", "YY", "GGGG", "GG", "gggg", "gg", "Qo", "Q",
+    "MMMM", "MMM", "MM", "Mo", "M", "DDDD", "DDDo", "DDD", "DD",
+    "Do", "D", "dddd", "ddd", "dd", "do", "d", "WW", "Wo", "W", "ww", "wo", "w", "E", "e", "HH", "H", "hh", "h",
+    "kk", "k", "mm", "m", "ss", "s", "A", "a", "ZZ", "Z", "X", "x", *("S" * count for count in range(9, 0, -1)),
 )  # fmt: skip
 """What is understood, the longer of two with the same beginning first."""
 
-DATE_TOKENS = frozenset({"YYYY", "YY", "MMMM", "MMM", "MM", "M", "DDDD", "DDD", "DD", "D", "dddd", "ddd"})
-YEAR_TOKENS = frozenset({"YYYY", "YY"})
+_CLOCK_TOKENS = frozenset({"HH", "H", "hh", "h", "kk", "k", "mm", "m", "ss", "s", "A", "a", "ZZ", "Z", "X", "x"})
+DATE_TOKENS = frozenset(TOKENS) - _CLOCK_TOKENS - {"S" * count for count in range(1, 10)}
+YEAR_TOKENS = frozenset({"YYYY", "YY", "GGGG"})
 UNIX_TOKENS = frozenset({"X", "x"})
 ZONE_TOKENS = frozenset({"ZZ", "Z"})
 
 # Moment gives these letters a meaning that is not offered here: a format with one would be misread.
-_OTHER_TOKENS = re.compile(r"Mo|Do|DDDo|do|d|w|W|Q|N|Y|y|g|G|e|E|k|z|L|l")
+_OTHER_TOKENS = re.compile(r"N|Y|y|g|G|z|L|l")
 _MOMENT = re.compile(rf"\[(?P<literal>[^\]]*)\]|(?P<token>{'|'.join(TOKENS)})(?!o)|(?P<other>.)", re.DOTALL)
 _LITERAL = re.compile(r"\[[^\]]*\]")
 _STRFTIME = re.compile(r"%(?P<directive>[-:]?.)|(?P<literal>[^%]+)|(?P<other>%)", re.DOTALL)
@@ -25,7 +28,7 @@ _DIRECTIVES: Mapping[str, tuple[str, ...]] = {
     "I": ("hh",), "-I": ("h",), "M": ("mm",), "-M": ("m",), "S": ("ss",), "-S": ("s",), "f": ("SSSSSS",), "p": ("A",),
     "P": ("a",), "b": ("MMM",), "B": ("MMMM",), "a": ("ddd",), "A": ("dddd",), "j": ("DDDD",), "-j": ("DDD",),
     "z": ("ZZ",), ":z": ("Z",), "s": ("X",), "F": ("YYYY", "-", "MM", "-", "DD"), "R": ("HH", ":", "mm"),
-    "T": ("HH", ":", "mm", ":", "ss"),
+    "G": ("GGGG",), "g": ("GG",), "V": ("WW",), "u": ("E",), "w": ("d",), "T": ("HH", ":", "mm", ":", "ss"),
 }  # fmt: skip
 
 

@@ -12,7 +12,19 @@ _DIRECTIVES: Mapping[str, str] = {
     "YYYY": "%Y", "YY": "%y", "MMMM": "%B", "MMM": "%b", "MM": "%m", "M": "%-m", "DD": "%d", "D": "%-d",
     "DDDD": "%j", "DDD": "%-j", "dddd": "%A", "ddd": "%a", "HH": "%H", "H": "%-H", "hh": "%I", "h": "%-I",
     "mm": "%M", "m": "%-M", "ss": "%S", "s": "%-S", "A": "%p", "a": "%P",
+    "GGGG": "%G", "GG": "%g", "WW": "%V", "E": "%u", "e": "%w", "d": "%w",
 }  # fmt: skip
+
+_WALL = pl.col("wall").dt
+# The weeks of moment's English: from Sunday to Saturday, the first of a year being the one in which it begins; so the
+# Saturday tells both the week and the year that it belongs to.
+_SATURDAY = (pl.col("wall") + pl.duration(days=6 - _WALL.weekday() % 7)).dt
+_NUMBERS: Mapping[str, pl.Expr] = {
+    "M": _WALL.month(), "D": _WALL.day(), "DDD": _WALL.ordinal_day(), "Q": _WALL.quarter(), "d": _WALL.weekday() % 7,
+    "W": _WALL.week(), "w": (_SATURDAY.ordinal_day() - 1) // 7 + 1, "gggg": _SATURDAY.year(),
+    "k": pl.when(_WALL.hour() == 0).then(24).otherwise(_WALL.hour()),
+}  # fmt: skip
+_PADDED = {"ww": "w", "kk": "k"}
 
 
 def write(moments: Moments, form: Format) -> pl.Series:
@@ -42,7 +54,24 @@ def _part(token: str) -> pl.Expr:
             return _offset(":")
         case "ZZ":
             return _offset("")
+        case "dd":
+            return pl.col("wall").dt.strftime("%a").str.head(2)
+        case "gggg" | "gg":
+            return _NUMBERS["gggg"].cast(pl.String).str.zfill(4).str.tail(len(token))
+    if token in _NUMBERS:
+        return _NUMBERS[token].cast(pl.String)
+    if token in _PADDED:
+        return _NUMBERS[_PADDED[token]].cast(pl.String).str.zfill(2)
+    if token.endswith("o"):
+        return _ordinal(_NUMBERS[token[:-1]])
     return pl.col("wall").dt.nanosecond().cast(pl.String).str.zfill(9).str.head(len(token))
+
+
+def _ordinal(number: pl.Expr) -> pl.Expr:
+    """1st, 2nd, 3rd, 4th, .. 11th, 12th, 13th."""
+    ones = pl.when((number % 100).is_between(11, 13)).then(0).otherwise(number % 10)
+    endings = {1: "st", 2: "nd", 3: "rd"}
+    return pl.concat_str(number.cast(pl.String), ones.replace_strict(endings, default="th", return_dtype=pl.String))
 
 
 def _offset(between: str) -> pl.Expr:

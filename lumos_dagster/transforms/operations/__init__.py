@@ -1,6 +1,6 @@
 """The list of operations: a new one is its class in the file of its theme, and one line here."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import reduce
 from operator import or_
 from typing import Annotated, Any
@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Discriminator, GetCoreSchemaHandler, Tag
 from pydantic_core import CoreSchema, PydanticCustomError
 
+from lumos_dagster.interface import is_secret
 from lumos_dagster.problems import near
 from lumos_dagster.transforms.operation import NAME_KEYS, Operation
 from lumos_dagster.transforms.operations.arithmetic import (
@@ -65,6 +66,16 @@ def class_named(name: str, options: Mapping[str, Any]) -> type[Operation] | None
     if len(found) > 1:
         found = [operation for operation in found if ("operand" in options) == ("operand" in operation.model_fields)]
     return found[0] if found else None
+
+
+def secrets_of(options: Any) -> Iterator[str]:
+    """The texts in a list of operations, as a job file has them, that may be secrets; placeholders among them."""
+    for one in options if isinstance(options, list | tuple) else ():
+        name = next((one[key] for key in NAME_KEYS if key in one), None) if isinstance(one, Mapping) else None
+        operation = class_named(name, one) if isinstance(name, str) else None
+        for option, field in operation.fields_by_option().items() if operation else ():
+            if is_secret(field) and isinstance(one.get(option), str):
+                yield one[option]
 
 
 def _tag(options: Any) -> str:

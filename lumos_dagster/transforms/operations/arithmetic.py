@@ -66,42 +66,85 @@ class Reckoning(Operation):
 
 
 class Add(Reckoning):
-    """Adds a number or another field."""
+    """Adds a number or another field.
+
+    Example:
+        {operation: add, field: n, operand: 3}
+        {n: 7} -> {n: 10}
+
+    Bad value: text that is not a number; a result that does not fit 64 bits, or 38 digits.
+    """
 
     names = ("add",)
     sign: ClassVar[Sign] = "add"
 
 
 class Subtract(Reckoning):
-    """Takes a number or another field away."""
+    """Takes a number or another field away.
+
+    Example:
+        {operation: subtract, field: n, operand: 3}
+        {n: 7} -> {n: 4}
+
+    Bad value: text that is not a number; a result that does not fit 64 bits, or 38 digits.
+    """
 
     names = ("subtract",)
     sign: ClassVar[Sign] = "subtract"
 
 
 class Multiply(Reckoning):
-    """Multiplies by a number or another field."""
+    """Multiplies by a number or another field.
+
+    Example:
+        {operation: multiply, field: n, operand: 3}
+        {n: 7} -> {n: 21}
+
+    Bad value: text that is not a number; a result that does not fit 64 bits, or 38 digits.
+    """
 
     names = ("multiply",)
     sign: ClassVar[Sign] = "multiply"
 
 
 class Divide(Reckoning):
-    """Divides by a number or another field; division by zero is a bad value."""
+    """Divides by a number or another field; division by zero is a bad value.
+
+    Example:
+        {operation: divide, field: total, operand: n, to: each}
+        {total: 7, n: 2} -> {total: 7, n: 2, each: "3.500000"}
+        {total: 7, n: 0} -> bad
+
+    Bad value: division by zero; text that is not a number; a result that does not fit 64 bits, or 38 digits.
+    """
 
     names = ("divide",)
     sign: ClassVar[Sign] = "divide"
 
 
 class Modulo(Reckoning):
-    """What division leaves, with the sign of the field on the left."""
+    """What division leaves, with the sign of the field on the left.
+
+    Example:
+        {operation: modulo, field: n, operand: 3}
+        {n: 7} -> {n: 1}
+
+    Bad value: division by zero; text that is not a number; a result that does not fit 64 bits, or 38 digits.
+    """
 
     names = ("modulo",)
     sign: ClassVar[Sign] = "modulo"
 
 
 class Calculate(Reckoning):
-    """Any of these five, named by `operator`."""
+    """Any of these five, named by `operator`.
+
+    Example:
+        {operation: calculate, field: price, operator: "*", operand: "1.19", to: gross}
+        {price: "10.50"} -> {price: "10.50", gross: "12.495"}
+
+    Bad value: division by zero; text that is not a number; a result that does not fit 64 bits, or 38 digits.
+    """
 
     names = ("calculate",)
 
@@ -140,7 +183,14 @@ class Rounds(OnFields):
 
 
 class Round(Rounds):
-    """Rounds to some digits behind the point; a half goes away from zero."""
+    """Rounds to some digits behind the point; a half goes away from zero.
+
+    Example:
+        {operation: round, field: x, decimal_places: 1}
+        {x: "2.25"} -> {x: "2.3"}
+
+    Bad value: text that is not a number; a result that does not fit 64 bits, or 38 digits.
+    """
 
     names = ("round",)
     how: ClassVar[Rounding] = "round"
@@ -153,21 +203,42 @@ class Round(Rounds):
 
 
 class Ceil(Rounds):
-    """The next whole number upwards."""
+    """The next whole number upwards.
+
+    Example:
+        {operation: ceil, field: x}
+        {x: "2.25"} -> {x: "3"}
+
+    Bad value: text that is not a number; a result that does not fit 64 bits, or 38 digits.
+    """
 
     names = ("ceil",)
     how: ClassVar[Rounding] = "ceil"
 
 
 class Floor(Rounds):
-    """The next whole number downwards."""
+    """The next whole number downwards.
+
+    Example:
+        {operation: floor, field: x}
+        {x: "-2.25"} -> {x: "-3"}
+
+    Bad value: text that is not a number; a result that does not fit 64 bits, or 38 digits.
+    """
 
     names = ("floor",)
     how: ClassVar[Rounding] = "floor"
 
 
 class Abs(Rounds):
-    """The number without its sign."""
+    """The number without its sign.
+
+    Example:
+        {operation: abs, field: x}
+        {x: -2} -> {x: 2}
+
+    Bad value: text that is not a number; a result that does not fit 64 bits, or 38 digits.
+    """
 
     names = ("abs",)
     how: ClassVar[Rounding] = "abs"

@@ -2,18 +2,26 @@
 
 from typing import Any, Self
 
+import polars as pl
 from pydantic import AliasChoices, Field, field_validator, model_validator
 
+from lumos_dagster.errors import DataError
 from lumos_dagster.transforms.columns import Columns
 from lumos_dagster.transforms.constants import constant
 from lumos_dagster.transforms.expressions import scalar
+from lumos_dagster.transforms.formula import Formula
 from lumos_dagster.transforms.grammar import parse
 from lumos_dagster.transforms.operation import Names, OnFields, Operation
 from lumos_dagster.transforms.rows import Rows, Step
 
 
 class RenameField(Operation):
-    """Gives fields other names: `from` and `to`, or several at once by `fields: {old: new}`."""
+    """Gives fields other names: `from` and `to`, or several at once by `fields: {old: new}`.
+
+    Example:
+        {operation: rename_field, from: user_id, to: id}
+        {user_id: 7, name: Ada} -> {id: 7, name: Ada}
+    """
 
     names = ("rename_field", "rename")
 
@@ -42,7 +50,12 @@ class RenameField(Operation):
 
 
 class RemoveField(OnFields):
-    """Leaves fields out."""
+    """Leaves fields out.
+
+    Example:
+        {operation: remove_field, fields: [note]}
+        {id: 7, note: x} -> {id: 7}
+    """
 
     names = ("remove_field", "remove", "drop", "delete_field")
 
@@ -54,7 +67,12 @@ class RemoveField(OnFields):
 
 
 class SelectFields(Operation):
-    """Keeps these fields only, in the order given."""
+    """Keeps these fields only, in the order given.
+
+    Example:
+        {operation: select_fields, fields: [name, id]}
+        {id: 7, note: x, name: Ada} -> {name: Ada, id: 7}
+    """
 
     names = ("select_fields", "select", "keep")
 
@@ -68,7 +86,14 @@ class SelectFields(Operation):
 
 
 class AddField(Operation):
-    """Adds a field: the same `value` in each row, or what an SQL `expression` over the row gives."""
+    """Adds a field: the same `value` in each row, or what an SQL `expression` over the row gives.
+
+    Example:
+        {operation: add_field, field: source, value: import}
+        {id: 7} -> {id: 7, source: import}
+
+    Bad value: an expression that fails, as of the operation `expression`.
+    """
 
     names = ("add_field", "add")
 
@@ -77,7 +102,7 @@ class AddField(Operation):
     value: Any = None
     """A constant, which keeps its YAML type; or `$NOW`, `$TODAY`, `${vars.x}` and the like."""
     expression: str | None = None
-    """An SQL scalar expression: fields, constants, `+ - * / %`, `||`, comparisons and a few functions."""
+    """An SQL scalar expression: fields, constants, `+ - * / %`, `||`, comparisons, case, cast and functions."""
     overwrite: bool = True
     """Whether a field of that name is replaced; if not, it stays as it is."""
 
@@ -148,7 +173,7 @@ def computed(operation: Operation, field: str, expression: str, columns: Columns
     formula = scalar(expression, columns, "expression")
     columns.put(field, formula.type)
     if not formula.reads:
-        return lambda rows: rows.put(field, formula.run(rows))
+        return lambda rows: rows.put(field, _constant(formula, expression, rows))
     check = operation.check(formula.reads, lambda _: "the expression gives no value for this row")
 
     def step(rows: Rows) -> None:
@@ -156,6 +181,14 @@ def computed(operation: Operation, field: str, expression: str, columns: Columns
         rows.put_checked(field, values, check, formula.bad(rows) if formula.bad else None)
 
     return step
+
+
+def _constant(formula: Formula, expression: str, rows: Rows) -> pl.Series:
+    """The value of an expression that reads no field; if it fails, it does so for every row."""
+    values = formula.run(rows)
+    if formula.bad and formula.bad(rows).any():
+        raise DataError(f"the expression {expression!r} has no value, whatever the row. Mend the expression.")
+    return values
 
 
 def _nothing(_: Rows) -> None:

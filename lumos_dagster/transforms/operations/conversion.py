@@ -25,7 +25,15 @@ _Way: TypeAlias = Callable[[Array], pl.Series]
 
 
 class ConvertField(OnFields):
-    """Gives fields another type, exactly; a value that does not fit is a bad value."""
+    """Gives fields another type, exactly; a value that does not fit is a bad value.
+
+    Example:
+        {operation: convert_field, field: price, type: "decimal(10,2)"}
+        {price: "19.9"} -> {price: "19.90"}
+        {price: many} -> bad
+
+    Bad value: one that is not of the type, or would not stay exactly the same.
+    """
 
     names = ("convert_field", "convert", "cast")
 

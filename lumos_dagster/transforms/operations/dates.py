@@ -53,7 +53,15 @@ Zone = Annotated[str, AfterValidator(_zone)]
 
 
 class FormatDate(Operation):
-    """Writes a date in another form; the result is text. An impossible date is a bad value."""
+    """Writes a date in another form; the result is text. An impossible date is a bad value.
+
+    Example:
+        {operation: format_date, field: day, from_format: DD/MM/YYYY, to_format: YYYY-MM-DD}
+        {day: 31/12/2024} -> {day: "2024-12-31"}
+        {day: 30/02/2024} -> bad
+
+    Bad value: text that is not spelled so, digit for digit; a date or a time of day that does not exist.
+    """
 
     names = ("format_date",)
 

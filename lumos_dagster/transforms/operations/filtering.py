@@ -7,7 +7,13 @@ from lumos_dagster.transforms.rows import Step
 
 
 class FilterField(Predicate, Operation):
-    """Keeps the rows whose field matches, or for which an expression is true."""
+    """Keeps the rows whose field matches, or for which an expression is true.
+
+    Example:
+        {operation: filter_field, field: status, operator: equals, value: active}
+        {id: 7, status: active} -> {id: 7, status: active}
+        {id: 8, status: gone} -> nothing
+    """
 
     names = ("filter_field", "filter")
 

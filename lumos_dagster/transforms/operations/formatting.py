@@ -38,7 +38,14 @@ class FormatOptions(StrictModel):
 
 
 class FormatField(Operation):
-    """Writes a number as currency, number or percent (0.25 is 25%), or puts a prefix and suffix around any text."""
+    """Writes a number as currency, number or percent (0.25 is 25%), or puts a prefix and suffix around any text.
+
+    Example:
+        {operation: format_field, field: price, formatter: currency, options: {prefix: €, thousands_separator: " "}}
+        {price: "1234.5"} -> {price: €1 234.50}
+
+    Bad value: text that is not a number, or one of more than 19 digits before the point or 18 behind it.
+    """
 
     names = ("format_field",)
 

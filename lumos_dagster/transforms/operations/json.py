@@ -75,7 +75,7 @@ class Extract(Operation):
     """Takes a value out of a JSON document, or out of an object or list, by a JMESPath; null where there is none.
 
     Example:
-        {operation: extract, field: doc, path: "items[0].price", to: price, type: "decimal(10,2)"}
+        {operation: extract, field: doc, path: "items[0].price", to: price, to_type: "decimal(10,2)"}
         {doc: '{"items": [{"price": 1.50}]}'} -> {doc: '{"items": [{"price": 1.50}]}', price: "1.50"}
 
     Bad value: text that is not JSON, a function of the path that cannot take the value, or what is not of the type.
@@ -90,7 +90,7 @@ class Extract(Operation):
     floats where the path calls a function."""
     to: str | None = None
     """The field for the result; without it, `field` itself."""
-    type: str = "string"
+    to_type: str = "string"
     """A type as for convert_field: for string, text comes as it is and anything else as JSON; json is JSON always."""
 
     @field_validator("path")
@@ -102,7 +102,7 @@ class Extract(Operation):
             raise ValueError(f"{path!r} is no JMESPath: {' '.join(str(error).split())}") from error
         return path
 
-    @field_validator("type")
+    @field_validator("to_type")
     @classmethod
     def _is_known(cls, name: str) -> str:
         if name != _JSON:
@@ -116,7 +116,7 @@ class Extract(Operation):
             raise wrong_type(self.field, kind, "JSON text, an object or a list")
         target = self.to or self.field
         columns.free(target, (self.field,), "to")
-        result = pa.string() if self.type == _JSON else type_named(self.type)
+        result = pa.string() if self.to_type == _JSON else type_named(self.to_type)
         columns.put(target, result)
         path = jmespath.compile(self.path)
         exact = not _calls(path.parsed)
@@ -128,8 +128,8 @@ class Extract(Operation):
             except (JMESPathError, ArithmeticError, TypeError):
                 return BAD
 
-        build = leaves(result, _as_json if self.type == _JSON else plain)
-        check = self.check([self.field], lambda _: f"is not JSON in which {self.path} gives {self.type}")
+        build = leaves(result, _as_json if self.to_type == _JSON else plain)
+        check = self.check([self.field], lambda _: f"is not JSON in which {self.path} gives {self.to_type}")
 
         def step(rows: Rows) -> None:
             values, bad = each(rows.arrow(self.field), find, build)

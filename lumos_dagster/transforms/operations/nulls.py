@@ -12,7 +12,12 @@ from lumos_dagster.transforms.rows import Rows, Step
 
 
 class FillNull(OnFields):
-    """Puts a constant where there is no value."""
+    """Puts a constant where there is no value.
+
+    Example:
+        {operation: fill_null, field: n, value: 0}
+        {n: null} -> {n: 0}
+    """
 
     names = ("fill_null", "default_value")
 
@@ -35,7 +40,13 @@ class FillNull(OnFields):
 
 
 class NullIf(OnFields):
-    """Puts null in place of a value, or of each of a list; compared as filter_field compares."""
+    """Puts null in place of a value, or of each of a list; compared as filter_field compares.
+
+    Example:
+        {operation: null_if, field: name, value: ["", N/A]}
+        {name: N/A} -> {name: null}
+        {name: Ada} -> {name: Ada}
+    """
 
     names = ("null_if",)
 

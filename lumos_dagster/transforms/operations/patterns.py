@@ -1,5 +1,6 @@
 """Operations on text by place or by pattern; a pattern is of the kind that takes linear time, as RE2's are."""
 
+import re
 from typing import Annotated, Literal, Self
 
 import polars as pl
@@ -35,9 +36,21 @@ class RegexReplace(TextChange):
     pattern: Pattern = Field(validation_alias=AliasChoices("pattern", "find", "regex"))
     """What to look for: a regular expression without look-around and back references."""
     replacement: str = Field(validation_alias=AliasChoices("replacement", "to", "with"))
-    """What comes in its place: `$1` or `${name}` is a group, `$$` a dollar sign; may be empty."""
+    """What comes in its place: `$1` is a group, and so is `$${1}` or `$${name}`, doubled so as not to be
+    a placeholder; `$$` is a dollar sign; may be empty."""
     all: bool = True
     """false: only the first match in each text."""
+
+    @model_validator(mode="after")
+    def _groups_are_there(self) -> Self:
+        groups = _groups(self.pattern)
+        known = {"0", *groups, *map(str, range(1, len(groups) + 1))}
+        for found in re.finditer(r"\$\$|\$(?:\{(\w+)\}|(\w+))", self.replacement):
+            name = found[1] or found[2]
+            if name and name not in known:
+                hint = "write $${1} before a letter, $$ for a $"
+                raise ValueError(f"the pattern has no group {name!r}: {hint}")
+        return self
 
     def change(self, text: pl.Series) -> pl.Series:
         """Matches do not overlap."""
@@ -125,8 +138,7 @@ class RegexExtract(Operation):
         return lambda rows: rows.put(target, rows.series(self.field).str.extract(self.pattern, group))
 
     def _number(self) -> int:
-        groups = pl.Series([""]).str.extract_groups(f"(?:{self.pattern})|").dtype
-        names = list(groups.to_schema()) if isinstance(groups, pl.Struct) else []
+        names = _groups(self.pattern)
         if self.group is None:
             return 1 if names else 0
         if isinstance(self.group, int):
@@ -136,3 +148,9 @@ class RegexExtract(Operation):
         if self.group not in names:
             raise ValueError(f"the pattern has no group named {self.group!r}; it has: {', '.join(names) or 'none'}")
         return names.index(self.group) + 1
+
+
+def _groups(pattern: str) -> list[str]:
+    """The names of the pattern's groups, or their numbers."""
+    kind = pl.Series([""]).str.extract_groups(f"(?:{pattern})|").dtype
+    return list(kind.to_schema()) if isinstance(kind, pl.Struct) else []

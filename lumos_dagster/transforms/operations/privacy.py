@@ -80,18 +80,12 @@ class Mask(OnFields):
         return step
 
     def _masked(self, text: pl.Series) -> pl.Series:
-        value, hidden = pl.col("text"), self.character.replace("$", "$$")
-        ends = self.keep_start + self.keep_end
-        whole = value.str.replace_all("(?s).", hidden)
-        middle = (
-            value.str.slice(self.keep_start).str.head(-self.keep_end)
-            if self.keep_end
-            else value.str.slice(self.keep_start)
+        value = pl.col("text")
+        size = value.str.len_chars().cast(pl.Int64)
+        short = size <= self.keep_start + self.keep_end
+        start, end = (pl.when(short).then(0).otherwise(keep) for keep in (self.keep_start, self.keep_end))
+        middle = value.str.slice(start, size - start - end)
+        hidden = middle.str.replace_all("(?s).", self.character.replace("$", "$$"))
+        return (
+            text.to_frame("text").select(pl.concat_str(value.str.head(start), hidden, value.str.tail(end))).to_series()
         )
-        parts = pl.concat_str(
-            value.str.head(self.keep_start),
-            middle.str.replace_all("(?s).", hidden),
-            value.str.tail(self.keep_end),
-        )
-        short = value.str.len_chars() <= ends
-        return text.to_frame("text").select(pl.when(short).then(whole).otherwise(parts)).to_series()

@@ -31,49 +31,89 @@ class TextChange(OnFields):
 
 
 class Uppercase(TextChange):
-    """Makes all letters large."""
+    """Makes all letters large.
+
+    Example:
+        {operation: uppercase, field: name}
+        {name: straße} -> {name: STRASSE}
+    """
 
     names = ("uppercase", "upper")
 
 
 class Lowercase(TextChange):
-    """Makes all letters small."""
+    """Makes all letters small.
+
+    Example:
+        {operation: lowercase, field: name}
+        {name: ÉLAN} -> {name: élan}
+    """
 
     names = ("lowercase", "lower")
 
 
 class Capitalize(TextChange):
-    """Makes the first letter large and the others small."""
+    """Makes the first letter large and the others small.
+
+    Example:
+        {operation: capitalize, field: name}
+        {name: éLAN vital} -> {name: Élan vital}
+    """
 
     names = ("capitalize",)
 
 
 class Title(TextChange):
-    """Makes the first letter of each word large and the others small."""
+    """Makes the first letter of each word large and the others small.
+
+    Example:
+        {operation: title, field: name}
+        {name: the élan vital} -> {name: The Élan Vital}
+    """
 
     names = ("title",)
 
 
 class Trim(TextChange):
-    """Takes the blanks off both ends."""
+    """Takes the blanks off both ends.
+
+    Example:
+        {operation: trim, field: name}
+        {name: " a b "} -> {name: a b}
+    """
 
     names = ("trim",)
 
 
 class LeftTrim(TextChange):
-    """Takes the blanks off the beginning."""
+    """Takes the blanks off the beginning.
+
+    Example:
+        {operation: ltrim, field: name}
+        {name: " a b "} -> {name: "a b "}
+    """
 
     names = ("ltrim",)
 
 
 class RightTrim(TextChange):
-    """Takes the blanks off the end."""
+    """Takes the blanks off the end.
+
+    Example:
+        {operation: rtrim, field: name}
+        {name: " a b "} -> {name: " a b"}
+    """
 
     names = ("rtrim",)
 
 
 class Replace(TextChange):
-    """Puts one text in place of another, wherever it stands; no pattern."""
+    """Puts one text in place of another, wherever it stands; no pattern.
+
+    Example:
+        {operation: replace, field: price, find: ",", replacement: "."}
+        {price: "1,50"} -> {price: "1.50"}
+    """
 
     names = ("replace",)
 
@@ -88,7 +128,12 @@ class Replace(TextChange):
 
 
 class MergeFields(Operation):
-    """Puts the texts of several fields together into one."""
+    """Puts the texts of several fields together into one.
+
+    Example:
+        {operation: merge_fields, fields: [first, last], to: name, separator: " "}
+        {first: Ada, last: Lovelace} -> {first: Ada, last: Lovelace, name: Ada Lovelace}
+    """
 
     names = ("merge_fields", "merge", "concat")
 
@@ -117,7 +162,13 @@ class MergeFields(Operation):
 
 
 class SplitField(Operation):
-    """Cuts a text at a separator into several fields: a missing part is null, and the last one keeps the rest."""
+    """Cuts a text at a separator into several fields: a missing part is null, and the last one keeps the rest.
+
+    Example:
+        {operation: split_field, field: name, separator: " ", into: [first, last]}
+        {name: Ada King Noel} -> {name: Ada King Noel, first: Ada, last: King Noel}
+        {name: Ada} -> {name: Ada, first: Ada, last: null}
+    """
 
     names = ("split_field", "split")
 
