@@ -99,7 +99,10 @@ def _harms(ward: Ward, load: Load, chance: random.Random) -> Iterator[Harm]:
             yield "overtaken", lambda: fence(load, "after commit#3", drop=False)
     if line.target in ward.disks and line.merge in _FILLS_A_DISK:
         target, folder = ward.disks[line.target]
-        yield "no room", lambda: full_disk(replace(load, target=target), folder)
+        yield (
+            "no room",
+            lambda: full_disk(replace(load, target=target), folder, lambda: ward.servers.revive(line.target)),
+        )
     yield "killed by the clock", lambda: kill_by_clock(load, chance.uniform(0, 1))
     if line.name in _TWO_PROCESSES:
         for deed in ("kill", "kill the run"):

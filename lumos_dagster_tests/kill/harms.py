@@ -132,8 +132,11 @@ def full_file(load: Load) -> Outcome:
     return load.outcome(f"no file over {LARGEST_FILE} bytes", *_told_of_room(load, code))
 
 
-def full_disk(load: Load, folder: Path) -> Outcome:
-    """The disk of the server, mounted at the folder, has little room, then more again."""
+def full_disk(load: Load, folder: Path, revive: Callable[[], bool]) -> Outcome:
+    """The disk of the server, mounted at the folder, has little room, then more again.
+
+    `revive` starts the server anew where that has been the end of it, and says so: it could not say why, then.
+    """
     load.prepare()
     ballast = folder / "ballast"
     with ballast.open("wb") as file, suppress(OSError):
@@ -145,7 +148,10 @@ def full_disk(load: Load, folder: Path) -> Outcome:
         code = load.bench.warm.run(load.bench.order())
     finally:
         ballast.unlink()
-    return load.outcome(f"{ROOM} bytes left on the server's disk", *_told_of_room(load, code))
+    harm = f"{ROOM} bytes left on the server's disk"
+    if revive():
+        return load.outcome(f"{harm}, which ended the server", *(() if code else ("the run ended well",)))
+    return load.outcome(harm, *_told_of_room(load, code))
 
 
 def kill_by_clock(load: Load, seconds: float) -> Outcome:

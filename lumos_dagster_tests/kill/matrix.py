@@ -27,7 +27,7 @@ HARMS: Mapping[str, str] = {
     "at a random step, and starts again on the same data and port. The MongoDB is SecantusDB on disk, synced on each commit.",
     "no room": "CSV, SQLite and the spool: no file may outgrow 1 MB (RLIMIT_FSIZE, which needs no rights). PostgreSQL "
     "and MariaDB: the database lies on a tmpfs with 1 MiB left, which takes root and the right to mount; where that is "
-    "missing, the output says so. Not had: a full disk under a MongoDB, and under the servers' own logs.",
+    "missing, the output says so. A MariaDB 10.11 may end itself there, and is then started anew. Not had: a full disk under a MongoDB, and under the servers' own logs.",
     "overtaken": "The load stands still (SIGSTOP), is taken for dead, and a resume ends it; then it goes on (SIGCONT), and "
     "must not commit. With its connection dropped by the server at a random step, and kept between the commits of "
     "`commit: batch` (not of a replace, which keeps all others waiting as long as its connection lasts). PostgreSQL and MariaDB: each line.",

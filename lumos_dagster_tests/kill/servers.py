@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -135,7 +136,8 @@ class MariadbOnDisk:
 
     def restart(self) -> None:
         """Kill it, and start it on the same folder and port."""
-        os.kill(int((self._folder / "pid").read_text()), signal.SIGKILL)
+        with suppress(FileNotFoundError, ProcessLookupError):  # it has ended by itself
+            os.kill(int((self._folder / "pid").read_text()), signal.SIGKILL)
         self._stack.pop_all().close()
         self._started(self.server.port)
 
@@ -162,6 +164,14 @@ class Servers:
             "postgresql": self.postgres.restart, "mariadb": self.mariadb_on_disk.restart, "mongodb": self.mongodb.restart,
         }  # fmt: skip
         restarts[name]()
+
+    def revive(self, name: str) -> bool:
+        """Start it anew where it has ended by itself; tells whether it had."""
+        with socket.socket() as line:
+            if line.connect_ex(("127.0.0.1", self.port(name))) == 0:
+                return False
+        self.restart(name)
+        return True
 
     def port(self, name: str) -> int:
         """Where it listens."""
