@@ -15,6 +15,7 @@ from lumos_dagster.connectors.jdbc.query import trimmed, with_values
 from lumos_dagster.conversion import as_text, convert
 from lumos_dagster.errors import DataError, LumosError, TerminalError, TransientError
 
+_AS_TEXT = "Select it as it is stored: CAST(column AS TEXT)"
 _DECIMAL = re.compile(r"(?:DECIMAL|NUMERIC)\s*\(\s*(\d+)\s*(?:,\s*(\d+)\s*)?\)")
 _BUSY = (5, 6, 15)
 """SQLITE_BUSY, SQLITE_LOCKED and SQLITE_PROTOCOL: somebody else has the file."""
@@ -35,9 +36,6 @@ _DECLARED: tuple[tuple[re.Pattern[str], pa.DataType], ...] = tuple(
         (r"^(NUMERIC|DECIMAL|NUMBER)", pa.decimal128(38, 18)),
     )
 )
-
-
-_AS_TEXT = "Select it as it is stored: CAST(column AS TEXT)"
 
 
 class SQLite(Database):
@@ -285,9 +283,7 @@ def _array(values: list[Any], field: "pa.Field[Any]") -> "pa.Array[Any]":
             raise pa.ArrowInvalid(f"{bad!r} is no integer")
         if pa.types.is_binary(kind) or pa.types.is_floating(kind) or pa.types.is_integer(kind):
             return pa.array(values, kind)
-        texts = pa.array(
-            [None if value is None else value if isinstance(value, str) else _text(value) for value in values]
-        )
+        texts = pa.array([_text(value) for value in values])
     except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError) as error:
         raise DataError(
             f"column {field.name!r} is declared as {kind}, but holds a value that is none: {error}. {_AS_TEXT}"
@@ -299,5 +295,7 @@ def _array(values: list[Any], field: "pa.Field[Any]") -> "pa.Array[Any]":
     return converted.values
 
 
-def _text(value: object) -> str:
-    return value.hex() if isinstance(value, bytes) else repr(value) if isinstance(value, float) else str(value)
+def _text(value: object) -> str | None:
+    return (
+        value.hex() if isinstance(value, bytes) else value if value is None or isinstance(value, str) else repr(value)
+    )
