@@ -162,8 +162,7 @@ class SQLite(Database):
         raise ValueError(f"SQLite has no column type for {kind}")
 
     def append(self, raw: Any, table: str, columns: Sequence[Column], batches: Iterator[pa.RecordBatch]) -> int:
-        names = ", ".join(self.quote(column.name) for column in columns)
-        marks = ", ".join("?" * len(columns))
+        names, marks = ", ".join(self.quote(column.name) for column in columns), ", ".join("?" * len(columns))
         arrived = 0
         for batch in batches:
             values = [_bindable(column).to_pylist() for column in batch.columns]
@@ -289,13 +288,13 @@ def _array(values: list[Any], field: "pa.Field[Any]") -> "pa.Array[Any]":
             f"column {field.name!r} is declared as {kind}, but holds a value that is none: {error}. {_AS_TEXT}"
         ) from None
     converted = convert(texts.cast(pa.string()), kind)
-    if converted.bad.true_count:
-        bad = values[converted.bad.index(True).as_py()]
-        raise DataError(f"column {field.name!r} is declared as {kind}, but holds {bad!r}. {_AS_TEXT}")
-    return converted.values
+    if not converted.bad.true_count:
+        return converted.values
+    bad = values[converted.bad.index(True).as_py()]
+    raise DataError(f"column {field.name!r} is declared as {kind}, but holds {bad!r}. {_AS_TEXT}")
 
 
 def _text(value: object) -> str | None:
-    return (
-        value.hex() if isinstance(value, bytes) else value if value is None or isinstance(value, str) else repr(value)
-    )
+    if value is None or isinstance(value, str):
+        return value
+    return value.hex() if isinstance(value, bytes) else repr(value)
