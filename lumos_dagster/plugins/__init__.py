@@ -1,0 +1,1 @@
+"""Plugins: extractors, transformers and loaders from outside, behind the same interface as the built-in ones."""
