@@ -138,7 +138,7 @@ def test_a_text_that_cannot_be_read_is_refused_with_its_place(text: str, place: 
 def test_a_text_nested_so_deep_that_the_parser_gives_up_first_is_refused_too() -> None:
     problem = _refusal(f"a: {'[' * 500_000}")
 
-    assert "nested more than 50 deep" in problem.message
+    assert "nest" in problem.message  # newer versions of libyaml have a bound of their own, 1,000
     assert problem.line == 1
 
 
