@@ -72,8 +72,11 @@ def _do(deed: str) -> None:
     if deed == "kill the run":
         parent = multiprocessing.parent_process()
         os.kill(parent.pid if parent and parent.pid else os.getpid(), signal.SIGKILL)
+    elif deed == "stop":
+        # Sent to the process, it would stop this thread only after the one that it was given to.
+        signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)
     else:
-        os.kill(os.getpid(), signal.SIGSTOP if deed == "stop" else signal.SIGKILL)
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 def _wrap(module: str, name: str, around: Callable[[Any], Any]) -> None:
