@@ -57,6 +57,22 @@ class Count:
 
 
 @dataclass(frozen=True)
+class Rule:
+    """What rows are held against: the field, and the rule's name such as `range`. Rules alike in one op are one."""
+
+    field: str
+    rule: str
+
+
+@dataclass
+class Verdict:
+    """How many rows were held against a rule so far, and how many of them broke it, whatever became of these."""
+
+    rows: int = 0
+    broken: int = 0
+
+
+@dataclass(frozen=True)
 class BadRow:
     """One row that does not fit: its number in the stage's input (from 1), the field, the value, why, and the row."""
 
@@ -88,7 +104,8 @@ class Task:
     One stage of one attempt. `accept` is called by a loader with the rows that it loaded, in the
     input's own columns, since those are what travels on to the loader's children. `window` gives an
     incremental extractor the rows that are this load's; `windows` are those of the extractors above a
-    loader, whose watermarks it commits with the rows.
+    loader, whose watermarks it commits with the rows. `verdicts` tell how the rows fared by each rule
+    that they were held against; they are whole also where a bad row ended the op (`on_error: fail`).
     """
 
     def __init__(self, op: str, book: "Book", on_error: OnError = "fail", max_rejects: str = MAX_REJECTS) -> None:
@@ -101,6 +118,7 @@ class Task:
         self.accept: Callable[[pa.RecordBatch], None] = nobody
         self.window: Callable[[FindWindow], Window] = no_window
         self.windows: Mapping[str, Window] = {}
+        self.verdicts: dict[Rule, Verdict] = {}
         self._max_rejects = max_rejects
         self._rejects: list[Any] = []
         self._all_seen = False
@@ -129,6 +147,12 @@ class Task:
                     raise self._too_many()
                 if self._all_seen:
                     self._check_share()
+
+    def judged(self, rule: Rule, rows: int, broken: int) -> None:
+        """So many rows were held against the rule, and so many of them broke it; told before these are booked."""
+        verdict = self.verdicts.setdefault(rule, Verdict())
+        verdict.rows += rows
+        verdict.broken += broken
 
     def saw_all(self) -> None:
         """All rows came in: from here on the rejects are held against a percentage, before anything is committed."""

@@ -14,7 +14,7 @@ from typing import Annotated, ClassVar, Generic, Literal, TypeVar
 import pyarrow as pa
 from pydantic import BeforeValidator, SecretStr, ValidationError, WithJsonSchema
 
-from lumos_dagster.accounting import MAX_REJECTS, BadRow, Book, OnError, Task
+from lumos_dagster.accounting import MAX_REJECTS, BadRow, Book, OnError, Rule, Task
 from lumos_dagster.errors import ConfigError, DataError
 from lumos_dagster.problems import problems_of
 from lumos_dagster.relation import Relation, Source, Step
@@ -24,7 +24,7 @@ from lumos_dagster.watermarks import FindWindow, Watermark, Window, fixed_window
 
 __all__ = [
     "BadRow", "Combiner", "Component", "ConnectionString", "Extractor", "LoadResult", "Loader", "OnError",
-    "Relation", "SecretStr", "StrictModel", "Task", "Texts", "Transformer", "is_secret",
+    "Relation", "Rule", "SecretStr", "StrictModel", "Task", "Texts", "Transformer", "is_secret",
 ]  # fmt: skip
 
 ConnectionString = Annotated[SecretStr, WithJsonSchema({"type": "string", "format": "lumos-connection"})]
@@ -57,6 +57,11 @@ class Component(StrictModel, ABC):
     @classmethod
     def outputs(cls, options: Mapping[str, Raw]) -> tuple[str, ...]:
         """What its rows are parted into, where each child names the part that it takes; none for one stream to all."""
+        return ()
+
+    @classmethod
+    def rules(cls, options: Mapping[str, Raw]) -> tuple[Rule, ...]:
+        """What it holds rows against, as far as the options say it without a placeholder; see `Task.verdicts`."""
         return ()
 
 

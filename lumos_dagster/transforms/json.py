@@ -1,13 +1,15 @@
 """The `json` transformer (also `default` and `basic`): an ordered list of operations."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import pyarrow as pa
 from pydantic import AliasChoices, BeforeValidator, Field
 
-from lumos_dagster.interface import Task, Transformer
+from lumos_dagster.interface import Rule, Task, Transformer
 from lumos_dagster.transforms.operation import Operation, bind_all, run_all
-from lumos_dagster.transforms.operations import OneOperation
+from lumos_dagster.transforms.operations import OneOperation, rules_of
+from lumos_dagster.values import Raw
 
 
 def _some(operations: Any) -> Any:
@@ -23,6 +25,11 @@ class Json(Transformer):
         validation_alias=AliasChoices("transforms", "operations")
     )
     """The operations, in order; each names itself by `operation:` or `type:`."""
+
+    @classmethod
+    def rules(cls, options: Mapping[str, Raw]) -> tuple[Rule, ...]:
+        """Those of its `validate` operations."""
+        return tuple(dict.fromkeys(rules_of(options["transforms"])))
 
     def bind(self, schema: pa.Schema) -> pa.Schema:
         """The columns after the last operation; ConfigError naming the operation that does not fit."""

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import types
 
-from lumos_dagster.accounting import BadRow, OnError, Task
+from lumos_dagster.accounting import BadRow, OnError, Rule, Task
 from lumos_dagster.conversion import is_text
 from lumos_dagster.conversion.frames import Array
 
@@ -118,8 +118,9 @@ class Rows:
                 bad = bad & self.series(read).is_not_null()
         return bad
 
-    def judge(self, name: str, bad: pl.Series, check: Check) -> None:
+    def judge(self, name: str, bad: pl.Series, check: Check, rule: str) -> None:
         """Rows whose value in the column breaks a rule go the way that `on_error` says; for `null` it becomes null."""
+        self._task.judged(Rule(name, rule), self.height, int(bad.sum()))
         leaving = self.book(bad, check)
         if leaving is not None:
             self._keep(~leaving)

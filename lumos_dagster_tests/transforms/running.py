@@ -2,14 +2,14 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
-from lumos_dagster.accounting import Book, Count
+from lumos_dagster.accounting import Book, Count, Rule, Verdict
 from lumos_dagster.combination import Combination
 from lumos_dagster.interface import Combiner, Deferred, OnError, Transformation, Transformer
 from lumos_dagster.relation import Relation
@@ -17,6 +17,7 @@ from lumos_dagster.transforms import Json
 from lumos_dagster.values import RunContext
 
 NOW = datetime(2026, 3, 4, 5, 6, 7, 89, UTC)
+RUN = RunContext("job", "run-1", "run-1", NOW, "memory://transforms")
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class Result:
     table: pa.Table
     count: Count
     rejects: list[dict[str, Any]]
+    verdicts: Mapping[Rule, Verdict]
 
     @property
     def rows(self) -> list[dict[str, Any]]:
@@ -46,7 +48,7 @@ def transform(
     storage: Path | None = None,
 ) -> Result:
     """The table through the transformer, `batch` rows at a time; the rows must balance."""
-    run = RunContext("job", "run-1", "run-1", NOW, str(storage or "memory://transforms"))
+    run = replace(RUN, storage=str(storage)) if storage else RUN
     book = Book(run)
     relation = Relation.of(in_batches(table, batch))
     step = Transformation(Deferred("clean", component, options, run, on_error, max_rejects))
@@ -55,7 +57,8 @@ def transform(
     book.check()
     kept = storage / "rejects" / "run-1" / "clean.0.jsonl" if storage else None
     rejects = [json.loads(line) for line in kept.read_text().splitlines()] if kept and kept.is_file() else []
-    return Result(found, book.tasks["clean"].count, rejects)
+    task = book.tasks["clean"]
+    return Result(found, task.count, rejects, task.verdicts)
 
 
 def combine(
@@ -68,14 +71,14 @@ def combine(
 ) -> Result:
     """The tables, each a parent of its name, through the combiner; the rows must balance."""
     named = {"rows": tables} if isinstance(tables, pa.Table) else dict(tables)
-    run = RunContext("job", "run-1", "run-1", NOW, str(storage or "memory://transforms"))
+    run = replace(RUN, storage=str(storage)) if storage else RUN
     book = Book(run)
     inputs = tuple((name, Relation.of(in_batches(table, batch))) for name, table in named.items())
     relation = Relation(Combination(Deferred("clean", component, options, run), inputs))
     with relation.open(book) as rows:
         found = rows.read_all()
     book.check()
-    return Result(found, book.tasks["clean"].count, [])
+    return Result(found, book.tasks["clean"].count, [], {})
 
 
 def in_batches(table: pa.Table, batch: int) -> pa.Table:

@@ -9,9 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lumos_dagster.accounting import OnError
+from lumos_dagster.accounting import Book, OnError, Rule, Verdict
 from lumos_dagster.errors import DataError
-from lumos_dagster_tests.transforms.running import operate
+from lumos_dagster.interface import Deferred, Transformation
+from lumos_dagster.relation import Relation
+from lumos_dagster.transforms import Json
+from lumos_dagster_tests.transforms.running import RUN, operate
 
 TABLE = pa.table({"id": ["a", "b", "c", "d", "e"], "n": ["1", "x", "3", "y", None]})
 CHAIN: list[dict[str, Any]] = [
@@ -125,6 +128,48 @@ def test_types_that_polars_lacks_pass_through_untouched() -> None:
     )
     assert result.table.drop_columns("keep").equals(expected.drop_columns("keep"))
     assert result.column("keep") == [1, 3]
+
+
+def test_verdicts_count_what_broke_each_rule_whatever_became_of_it() -> None:
+    chain = [
+        {"operation": "validate", "field": "n", "rule": "not_null", "on_error": "skip"},
+        {"type": "validate", "fields": ["id", "n"], "rule": "length", "max": 1},
+        {"operation": "validate", "field": "n", "rule": "pattern", "pattern": "[0-9]", "on_error": "null"},
+    ]
+    table = pa.table({"id": ["a", "bb", "c", "d"], "n": ["1", "2", None, "x"]})
+
+    for batch in (1, 4):
+        result = operate(chain, table, batch=batch)
+
+        assert result.verdicts == {
+            Rule("n", "not_null"): Verdict(4, 1),
+            Rule("id", "length"): Verdict(3, 1),
+            Rule("n", "length"): Verdict(2, 0),
+            Rule("n", "pattern"): Verdict(2, 1),
+        }
+    assert tuple(result.verdicts) == Json.rules({"transforms": chain})
+
+
+def test_a_rule_that_ends_the_op_has_its_verdict() -> None:
+    book = Book(RUN)
+    options = {"transforms": [{"operation": "validate", "field": "n", "rule": "not_null", "on_error": "fail"}]}
+    step = Transformation(Deferred("clean", Json, options, RUN))
+
+    with pytest.raises(DataError, match="must not be null"), Relation.of(TABLE).pipe(step).open(book) as rows:
+        rows.read_all()
+
+    assert book.tasks["clean"].verdicts == {Rule("n", "not_null"): Verdict(5, 1)}
+
+
+def test_rules_that_only_a_placeholder_tells_are_left_out() -> None:
+    chain = [
+        {"operation": "validate", "field": ["${vars.f}", "b"], "rule": "unique"},
+        {"operation": "validate", "field": "b", "rule": "unique"},
+        "${REST}",
+    ]
+
+    assert Json.rules({"transforms": chain}) == (Rule("b", "unique"),)
+    assert Json.rules({"transforms": "${ALL}"}) == ()
 
 
 LONG: list[dict[str, Any]] = [

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Discriminator, GetCoreSchemaHandler, Tag
 from pydantic_core import CoreSchema, PydanticCustomError
 
-from lumos_dagster.interface import is_secret
+from lumos_dagster.interface import Rule, is_secret
 from lumos_dagster.problems import near
 from lumos_dagster.transforms.operation import NAME_KEYS, Operation
 from lumos_dagster.transforms.operations.arithmetic import (
@@ -47,6 +47,7 @@ from lumos_dagster.transforms.operations.text import (
     Uppercase,
 )
 from lumos_dagster.transforms.operations.validation import Validate
+from lumos_dagster.values import has_placeholder
 
 OPERATIONS: tuple[type[Operation], ...] = (
     RenameField, RemoveField, SelectFields, AddField, Compute,
@@ -70,12 +71,28 @@ def class_named(name: str, options: Mapping[str, Any]) -> type[Operation] | None
 
 def secrets_of(options: Any) -> Iterator[str]:
     """The texts in a list of operations, as a job file has them, that may be secrets; placeholders among them."""
-    for one in options if isinstance(options, list | tuple) else ():
-        name = next((one[key] for key in NAME_KEYS if key in one), None) if isinstance(one, Mapping) else None
-        operation = class_named(name, one) if isinstance(name, str) else None
-        for option, field in operation.fields_by_option().items() if operation else ():
+    for operation, one in _named(options):
+        for option, field in operation.fields_by_option().items():
             if is_secret(field) and isinstance(one.get(option), str):
                 yield one[option]
+
+
+def rules_of(options: Any) -> Iterator[Rule]:
+    """What a list of operations, as a job file has them, holds rows against; not what only a placeholder tells."""
+    for operation, one in _named(options):
+        if operation is Validate:
+            fields = one["field"] if "field" in one else one["fields"]
+            for field in fields if isinstance(fields, list | tuple) else (fields,):
+                if not has_placeholder([field, one["rule"]]):
+                    yield Rule(str(field), one["rule"])
+
+
+def _named(options: Any) -> Iterator[tuple[type[Operation], Mapping[str, Any]]]:
+    """The operations of a list as a job file has them, each with what it is; none for what a placeholder stands for."""
+    for one in options if isinstance(options, list | tuple) else ():
+        name = next((one[key] for key in NAME_KEYS if key in one), None) if isinstance(one, Mapping) else None
+        if isinstance(name, str) and (operation := class_named(name, one)):
+            yield operation, one
 
 
 def _tag(options: Any) -> str:

@@ -72,8 +72,8 @@ class Validate(OnFields):
 
         def step(rows: Rows) -> None:
             for field, judge in judges.items():
-                bad = judge(rows.series(field))
-                rows.judge(field, bad.fill_null(value=False), self.check([field], lambda _: self._reason()))
+                bad = judge(rows.series(field)).fill_null(value=False)
+                rows.judge(field, bad, self.check([field], lambda _: self._reason()), self.rule)
 
         return step
 
