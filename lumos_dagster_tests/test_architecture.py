@@ -37,6 +37,7 @@ MAY_CATCH_ALL: Mapping[str, str] = {
     "transforms/python.py": "a user's function may raise anything, and all of it is told with its place",
     "orchestration/failures.py": "it says of every error what becomes of the run",
     "orchestration/attempt.py": "it carries every error over to the thread that waits",
+    "plugins/wasm/sandbox.py": "it carries every error over to the thread that waits",
 }
 
 

@@ -1,0 +1,93 @@
+"""Core modules by the original's convention: texts only, each behind its length."""
+
+import json
+
+import pyarrow as pa
+import pytest
+
+from lumos_dagster.errors import ConfigError, PluginError, TerminalError
+from lumos_dagster.plugins.wasm import WasmDriver
+from lumos_dagster_tests.plugins.wasm.guests import Guests, framed, legacy
+
+ROWS = pa.table({"id": [7, 8], "name": ["a", None]})
+ALLOC = """
+  (global $top (mut i32) (i32.const 16384))
+  (func (export "alloc") (param $size i32) (result i32) (local $at i32)
+    (local.set $at (global.get $top)) (global.set $top (i32.add (global.get $top) (local.get $size))) (local.get $at))
+  (func (export "dealloc") (param i32 i32))"""
+ECHO = '(func (export "transform") (param i32) (result i32) (local.get 0))'
+PRINT = '(import "wasi_snapshot_preview1" "fd_write" (func $print (param i32 i32 i32 i32) (result i32)))'
+
+
+def gives(function: str, parameters: str, text: str) -> str:
+    return f'(func (export "{function}") (param {parameters}) (result i32) (i32.const 4096)) (data (i32.const 4096) {framed(text)})'
+
+
+@pytest.mark.parametrize("allocator", ["", ALLOC])
+def test_rows_come_back_as_they_went(guests: Guests, allocator: str) -> None:
+    assert guests.transform(legacy(ECHO + allocator), ROWS).equals(ROWS)
+
+
+def test_many_rows_fit_without_an_allocator(guests: Guests) -> None:
+    rows = pa.table({"text": [f"{number:0200}" for number in range(25_000)]})
+
+    assert guests.transform(legacy(ECHO), rows).equals(rows)
+
+
+def test_an_extractor_gives_its_records(guests: Guests) -> None:
+    records = [{"id": "pg_1", "source": "s", "timestamp": "2025-03-30T00:00:00Z", "fields": {"name": "n"}}]
+
+    rows = guests.extract(legacy(gives("extract", "i32", json.dumps(records))))
+
+    assert rows.to_pylist() == [{"id": "pg_1", "source": "s", "timestamp": "2025-03-30T00:00:00Z", "name": "n"}]
+
+
+def test_options_are_wrapped_and_are_texts(guests: Guests) -> None:
+    wat = legacy('(func (export "load") (param i32 i32) (result i32) (local.get 1))')
+
+    with pytest.raises(PluginError, match=r"load: gave \{'options': \{'port': '1', 'safe': 'true'\}\} where"):
+        guests.load(wat, ROWS, {"port": 1, "safe": True, "nothing": None})
+
+
+def test_a_loader_tells_how_many_rows_it_took(guests: Guests) -> None:
+    assert guests.load(legacy(gives("load", "i32 i32", '{"Success": 2}')), ROWS) == 2
+
+
+def test_a_loader_tells_what_went_wrong(guests: Guests) -> None:
+    with pytest.raises(TerminalError, match="plugin guest: load: no such table"):
+        guests.load(legacy(gives("load", "i32 i32", '{"Error": "no such table"}')), ROWS)
+
+
+def test_a_failure_without_a_reason_points_to_the_log(guests: Guests) -> None:
+    write = """(func (export "extract") (param i32) (result i32)
+      (i32.store (i32.const 8) (i32.const 4096)) (i32.store (i32.const 12) (i32.const 5))
+      (drop (call $print (i32.const 1) (i32.const 8) (i32.const 1) (i32.const 8192))) (i32.const -1))
+      (data (i32.const 4096) "oops\\n")"""
+
+    with pytest.raises(TerminalError, match="extract: reports a failure; its log lines may say which"):
+        guests.extract(legacy(write, imports=PRINT))
+    assert guests.lines == ["oops"]
+
+
+def test_a_transformer_without_a_way_for_options_refuses_them(guests: Guests) -> None:
+    with pytest.raises(ConfigError, match="takes no options"):
+        guests.transform(legacy(ECHO), ROWS, {"field": "x"})
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('[{"id": "1"}]', "as record 1, where one with fields was expected"),
+        ('{"a": 1}', "gave a dict where an array of records was expected"),
+        ("[", "gave malformed JSON"),
+    ],
+)
+def test_malformed_records_are_told(guests: Guests, text: str, said: str) -> None:
+    with pytest.raises(PluginError, match=f"plugin guest: transform: .*{said}"):
+        guests.transform(legacy(gives("transform", "i32", text)), ROWS)
+
+
+def test_what_a_guest_says_of_itself(guests: Guests) -> None:
+    found = WasmDriver().describe(guests.binary(legacy(ECHO, {"name": "postgresql", "plugin_type": "all"})))
+
+    assert (found.name, found.abi, found.kinds) == ("postgresql", "lumos-legacy", ("transformer",))
