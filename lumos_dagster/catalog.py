@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 from lumos_dagster.connectors.console import ConsoleLoader
 from lumos_dagster.connectors.csv import CsvExtractor, CsvLoader
@@ -9,6 +11,8 @@ from lumos_dagster.connectors.jdbc import JdbcExtractor, JdbcLoader
 from lumos_dagster.connectors.memory import MemoryExtractor, MemoryLoader
 from lumos_dagster.connectors.mongodb import MongoExtractor, MongoLoader
 from lumos_dagster.interface import Combiner, Extractor, Loader, Transformer
+from lumos_dagster.plugins.guest import Kind
+from lumos_dagster.plugins.project import Plugins, load_plugins
 from lumos_dagster.transforms import Aggregate, Deduplicate, Filter, Join, Json, Map, Python, Sort, Split, Sql
 
 EXTRACTORS: Mapping[str, type[Extractor]] = {
@@ -42,8 +46,25 @@ LOADERS: Mapping[str, type[Loader]] = {
 
 @dataclass(frozen=True)
 class Catalog:
-    """Type name -> component class, for each kind."""
+    """Type name -> component class, for each kind. `unusable` says why a plugin gives nothing, "" why none does."""
 
     extractors: Mapping[str, type[Extractor]] = field(default_factory=lambda: dict(EXTRACTORS))
     transformers: Mapping[str, type[Transformer | Combiner]] = field(default_factory=lambda: dict(TRANSFORMERS))
     loaders: Mapping[str, type[Loader]] = field(default_factory=lambda: dict(LOADERS))
+    unusable: Mapping[str, str] = field(default_factory=dict)
+
+
+def project_catalog(plugins_dir: Path | None = None) -> Catalog:
+    """The built-in components and those of the project's plugins, each as `plugin:name` and, where free, as `name`."""
+    plugins = load_plugins(plugins_dir)
+    return Catalog(
+        _with_plugins(EXTRACTORS, plugins, "extractor"),
+        _with_plugins(TRANSFORMERS, plugins, "transformer"),
+        _with_plugins(LOADERS, plugins, "loader"),
+        plugins.unusable,
+    )
+
+
+def _with_plugins(built_in: Mapping[str, Any], plugins: Plugins, kind: Kind) -> dict[str, Any]:
+    found = plugins.components.get(kind, {})
+    return {**found, **built_in, **{f"plugin:{name}": component for name, component in found.items()}}

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from lumos_dagster.catalog import Catalog
+from lumos_dagster.catalog import project_catalog
 from lumos_dagster.cli.problems import fail, problem_lines
 from lumos_dagster.config import find_job_files, json_schema, load_files, load_folder
 from lumos_dagster.config.model import JobFile
@@ -25,7 +25,7 @@ def validate(files: Sequence[Path], as_json: bool) -> None:
     """Check job FILES (default: all of the jobs folder) and show every mistake with its place."""
     try:
         paths = list(files) or find_job_files(jobs_folder())
-        jobs, broken = load_files(paths, Catalog())
+        jobs, broken = load_files(paths, project_catalog())
     except ConfigError as error:
         fail(error, as_json)
     jobs, broken = _planned(jobs, broken)
@@ -47,7 +47,7 @@ def validate(files: Sequence[Path], as_json: bool) -> None:
 def list_jobs(as_json: bool) -> None:
     """List the jobs of the jobs folder, broken files included."""
     try:
-        jobs, broken = _planned(*load_folder(jobs_folder(), Catalog()))
+        jobs, broken = _planned(*load_folder(jobs_folder(), project_catalog()))
     except ConfigError as error:
         fail(error, as_json)
     rows = [_row(job) for job in jobs]
@@ -67,7 +67,7 @@ def list_jobs(as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="As without: the schema is JSON.")
 def schema(as_json: bool) -> None:
     """Print the JSON Schema of a job file, for editors."""
-    click.echo(json.dumps(json_schema(Catalog()), ensure_ascii=False, indent=2))
+    click.echo(json.dumps(json_schema(project_catalog()), ensure_ascii=False, indent=2))
 
 
 def _planned(jobs: list[JobFile], broken: list[Any]) -> tuple[list[JobFile], list[Any]]:

@@ -11,7 +11,7 @@ from typing import Any, get_args
 
 import click
 
-from lumos_dagster.catalog import Catalog
+from lumos_dagster.catalog import project_catalog
 from lumos_dagster.cli.problems import fail
 from lumos_dagster.cli.views import Lines, Live, Silent, View, summary_lines
 from lumos_dagster.config import load_folder, load_job, override_job, scalar
@@ -42,7 +42,7 @@ def run(
     """Run a JOB: the path of a YAML file, or the name of a job in the jobs folder."""
     try:
         file = _find(job)
-        options, variables = _overrides(load_job(file, Catalog()), changes)
+        options, variables = _overrides(load_job(file, project_catalog()), changes)
         order = Order(file, options, variables, mode, executor, resume)
         view: View = Silent() if as_json else Live() if sys.stdout.isatty() else Lines()
         with open_instance() as instance, view, _stdout_kept_clean() if as_json else nullcontext():
@@ -100,7 +100,7 @@ def _find(job: str) -> Path:
     if path.suffix in (".yaml", ".yml"):
         return path
     folder = jobs_folder()
-    jobs, broken = load_folder(folder, Catalog())
+    jobs, broken = load_folder(folder, project_catalog())
     for job_file in jobs:
         if job == job_file.name:
             return Path(job_file.path)

@@ -15,7 +15,7 @@ from lumos_dagster.values import Raw, check_placeholder, placeholders
 
 
 class Components(Protocol):
-    """The component classes by type name, as the catalogue has them."""
+    """The component classes by type name, and why some plugins give none, as the catalogue has them."""
 
     @property
     def extractors(self) -> Mapping[str, type[Extractor]]: ...  # noqa: D102
@@ -23,6 +23,8 @@ class Components(Protocol):
     def transformers(self) -> Mapping[str, type[Transformer | Combiner]]: ...  # noqa: D102
     @property
     def loaders(self) -> Mapping[str, type[Loader]]: ...  # noqa: D102
+    @property
+    def unusable(self) -> Mapping[str, str]: ...  # noqa: D102
 
 
 def of_kind(components: Components, kind: Kind) -> Mapping[str, type[Component]]:
@@ -42,6 +44,8 @@ def find_component(components: Components, kind: Kind, name: str, path: str) -> 
     if name in known:
         return known[name]
     bare = name.removeprefix("plugin:")
+    if why := components.unusable.get(bare) or components.unusable.get("") if bare not in known else "":
+        return Problem(f"the plugin {bare!r} cannot be used: {why}", path=path)
     if bare == name:
         return Problem(f"unknown {kind} type {name!r}", path=path, allowed=tuple(known), hint=near(name, known))
     plugins = tuple(other for other in known if other.startswith("plugin:"))

@@ -10,7 +10,7 @@ from typing import Any
 
 import dagster as dg
 
-from lumos_dagster.catalog import Catalog
+from lumos_dagster.catalog import project_catalog
 from lumos_dagster.config import load_job, override_job
 from lumos_dagster.config.model import Execution, JobFile
 from lumos_dagster.errors import ConfigError, Problem
@@ -113,14 +113,14 @@ def latest_report(job: str, instance: dg.DagsterInstance) -> Report:
 
 def reconstruct_job(path: str, digest: str) -> dg.JobDefinition:
     """The job of a file, built again in each process that runs a part of it; `digest` is the text's at launch."""
-    job = load_job(Path(path), Catalog())
+    job = load_job(Path(path), project_catalog())
     if job.digest != digest:
         raise ConfigError(Problem("the job file was changed after this run was launched", file=path))
     return build_job(job)
 
 
 def _checked_plan(order: Order, instance: dg.DagsterInstance) -> Plan:
-    job: JobFile = override_job(load_job(order.file, Catalog()), order.options, order.vars)
+    job: JobFile = override_job(load_job(order.file, project_catalog()), order.options, order.vars)
     plan = make_plan(job, order.execution)
     run = RunContext(job.name, "check", "check", datetime.now(UTC), storage_of(instance), vars=job.vars)
     check(Launch(plan, run))

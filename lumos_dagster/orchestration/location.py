@@ -7,7 +7,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from lumos_dagster.catalog import Catalog
+from lumos_dagster.catalog import Catalog, project_catalog
 from lumos_dagster.config import load_folder
 from lumos_dagster.config.model import JobFile
 from lumos_dagster.errors import ConfigError, Problem
@@ -32,7 +32,7 @@ def build_definitions(jobs_dir: str | Path | None = None, catalog: Catalog | Non
     folder = Path(jobs_dir) if jobs_dir else jobs_folder()
     if not folder.is_dir():
         raise ConfigError(f"the folder of job files {str(folder)!r} does not exist; set LUMOS_JOBS_DIR")
-    job_files, broken = load_folder(folder, catalog or Catalog())
+    job_files, broken = load_folder(folder, catalog or project_catalog())
     jobs: list[dg.JobDefinition] = []
     schedules: list[dg.ScheduleDefinition] = []
     owners: dict[str, str] = {}

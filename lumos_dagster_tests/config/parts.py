@@ -101,6 +101,7 @@ class SmallCatalog:
     extractors: Mapping[str, type[Extractor]] = field(default_factory=lambda: {"csv": Read})
     transformers: Mapping[str, type[Transformer]] = field(default_factory=lambda: {"json": Edit, "basic": Edit})
     loaders: Mapping[str, type[Loader]] = field(default_factory=lambda: {"jdbc": Write, "console": Print})
+    unusable: Mapping[str, str] = field(default_factory=dict)
 
 
 CATALOG = SmallCatalog()
