@@ -52,3 +52,4 @@ def _started(
         yield dialect, sandbox
     finally:
         sandbox.close()
+        sandbox.resources.close()

@@ -3,7 +3,8 @@
 import queue
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, suppress
 from functools import partial
 from typing import Any, TypeVar
 
@@ -19,6 +20,8 @@ T = TypeVar("T")
 
 GRACE = 2.0
 """Seconds that a guest is given to stop; one that still blocks then is left behind in its thread."""
+GLANCE = 0.1
+"""Seconds between two looks at a guest that runs."""
 LONGEST_LINE = 8192
 _CLASSES: Mapping[str, Callable[[str], LumosError]] = {
     "config": ConfigError,
@@ -53,10 +56,15 @@ class Sandbox:
         self.deadline = 0.0
         self.memory_used: Callable[[], int] = int
         """How many bytes of memory the guest has, where that can be told."""
+        self.watch: Callable[[], object] = int
+        """What is looked after now and then while the guest runs, and after each call."""
+        self.resources = ExitStack()
+        """What is held for the guest until it is no longer needed."""
         self._cancellation = cancellation
         self._log = log
         self._lines = 0
         self._during = "instantiate"
+        self._busy = False
         self._refusal: BaseException | None = None
         self._jobs: queue.SimpleQueue[Callable[[], Any] | None] = queue.SimpleQueue()
         self._mail: queue.SimpleQueue[_Done | str | None] = queue.SimpleQueue()
@@ -89,7 +97,10 @@ class Sandbox:
         try:
             with self._cancellation.interrupting(partial(self._mail.put, None)):
                 self._jobs.put(partial(function, *arguments))
+                self._busy = True
                 done = self._end_of_call()
+                self._busy = False
+            self.watch()
         except BaseException:  # a limit, a cancellation, or an interrupt of this very thread
             self._stop()
             raise
@@ -112,12 +123,14 @@ class Sandbox:
         return guarded
 
     def say(self, text: str) -> None:
-        """Lines of log from the guest; PluginError when there are more than its limit."""
-        for line in text.splitlines():
-            self._lines += 1
-            if self._lines > self.limits.log_lines:
-                raise self.error(f"floods the log: more than its limit of {self.limits.log_lines} lines")
-            self._mail.put(line[:LONGEST_LINE])
+        """Log lines from the thread of the guest; PluginError when there are more than its limit."""
+        for line in self._counted(text):
+            self._mail.put(line)
+
+    def tell(self, text: str) -> None:
+        """The same from the thread of the caller."""
+        for line in self._counted(text):
+            self._log(line)
 
     def sleep(self, seconds: float) -> None:
         """Wait on behalf of the guest, no longer than it may run."""
@@ -129,12 +142,23 @@ class Sandbox:
         self.stopping.set()
         self._jobs.put(None)
 
+    def _counted(self, text: str) -> Iterator[str]:
+        for line in text.splitlines():
+            self._lines += 1
+            if self._lines > self.limits.log_lines:
+                raise self.error(f"floods the log: more than its limit of {self.limits.log_lines} lines")
+            yield line[:LONGEST_LINE]
+
     def _end_of_call(self) -> _Done:
         while True:
+            left = self.deadline - time.monotonic()
+            if left <= 0:
+                raise self.error(f"ran longer than its limit of {self.limits.timeout_seconds:g} s")
             try:
-                mail = self._mail.get(timeout=max(0.0, self.deadline - time.monotonic()))
+                mail = self._mail.get(timeout=min(left, GLANCE))
             except queue.Empty:
-                raise self.error(f"ran longer than its limit of {self.limits.timeout_seconds:g} s") from None
+                self.watch()
+                continue
             if isinstance(mail, _Done):
                 return mail
             if mail is None:
@@ -148,11 +172,9 @@ class Sandbox:
             unblock()
         self.code.engine.increment_epoch()
         until = time.monotonic() + GRACE
-        try:
-            while not isinstance(self._mail.get(timeout=max(0.0, until - time.monotonic())), _Done):
-                pass
-        except queue.Empty:
-            return
+        with suppress(queue.Empty):
+            while self._busy:
+                self._busy = not isinstance(self._mail.get(timeout=max(0.0, until - time.monotonic())), _Done)
 
     def _work(self) -> None:
         while (job := self._jobs.get()) is not None:

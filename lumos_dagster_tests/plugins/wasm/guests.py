@@ -37,7 +37,7 @@ def core(
     return f"""(module {imports}
       (memory (export "memory") 2)
       (global $top (mut i32) (i32.const 65536))
-      (data (i32.const 16) {_data(said)})
+      (data (i32.const 16) {data(said)})
       (func (export "get_metadata") (result i64) (i64.const {16 << 32 | len(said.encode())}))
       (func $alloc (export "alloc") (param $size i32) (result i32) (local $at i32)
         (local.set $at (global.get $top))
@@ -52,8 +52,8 @@ def core(
 
 def says(text: str | bytes) -> str:
     """A body that gives this text; the text lies at 4096."""
-    data = text.encode() if isinstance(text, str) else text
-    return f"(i64.const {4096 << 32 | len(data)})) (data (i32.const 4096) {_data(data)}"
+    given = text.encode() if isinstance(text, str) else text
+    return f"(i64.const {4096 << 32 | len(given)})) (data (i32.const 4096) {data(given)}"
 
 
 def legacy(functions: str, metadata: dict[str, Any] | None = None, imports: str = "") -> str:
@@ -61,20 +61,20 @@ def legacy(functions: str, metadata: dict[str, Any] | None = None, imports: str 
     said = json.dumps({**METADATA, "description": "", "plugin_type": "all", **(metadata or {})}).encode()
     return f"""(module {imports}
       (memory (export "memory") 1)
-      (data (i32.const 16) {_data(len(said).to_bytes(4, "little") + said)})
+      (data (i32.const 16) {data(len(said).to_bytes(4, "little") + said)})
       (func (export "get_metadata") (result i32) (i32.const 16))
       {functions})"""
 
 
 def framed(text: str) -> str:
     """Data of the legacy kind: a length and the text."""
-    data = text.encode()
-    return _data(len(data).to_bytes(4, "little") + data)
+    given = text.encode()
+    return data(len(given).to_bytes(4, "little") + given)
 
 
-def _data(text: str | bytes) -> str:
-    data = text.encode() if isinstance(text, str) else text
-    return '"' + "".join(f"\\{byte:02x}" for byte in data) + '"'
+def data(text: str | bytes) -> str:
+    """Bytes as they stand in WebAssembly text."""
+    return '"' + "".join(f"\\{byte:02x}" for byte in (text.encode() if isinstance(text, str) else text)) + '"'
 
 
 class Guests:

@@ -3,9 +3,13 @@
 import wasmtime
 
 from lumos_dagster.plugins.guest import Rights
+from lumos_dagster.plugins.wasm.component import interfaces
 from lumos_dagster.plugins.wasm.dialects import Dialect
+from lumos_dagster.plugins.wasm.dialects.component1 import ComponentV1
+from lumos_dagster.plugins.wasm.dialects.component2 import ComponentV2
 from lumos_dagster.plugins.wasm.dialects.core import Core
 from lumos_dagster.plugins.wasm.dialects.legacy import Legacy
+from lumos_dagster.plugins.wasm.dialects.metadata import KINDS
 from lumos_dagster.plugins.wasm.module import exported
 from lumos_dagster.plugins.wasm.sandbox import Sandbox
 
@@ -15,7 +19,14 @@ def dialect_of(sandbox: Sandbox, rights: Rights) -> Dialect:
     unit = sandbox.code.unit
     if isinstance(unit, wasmtime.Module):
         return _core(sandbox, unit)
-    raise sandbox.error("is a component, which this version does not load yet")
+    exports = interfaces(unit, sandbox.code.engine)
+    majors = {major for name, (_, major) in exports.items() if name in KINDS}
+    if majors == {1}:
+        return ComponentV1(sandbox, rights)
+    if majors == {2}:
+        return ComponentV2(sandbox, rights)
+    names = ", ".join(unit.type.exports(sandbox.code.engine)) or "nothing"
+    raise sandbox.error(f"is of no known ABI: it exports {names}; known: lumos:plugin at version 1 or 2", "load")
 
 
 def _core(sandbox: Sandbox, unit: wasmtime.Module) -> Dialect:

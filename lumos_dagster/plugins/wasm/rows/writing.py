@@ -20,18 +20,29 @@ def to_json(rows: pa.RecordBatch) -> str:
     Integers, floats and booleans are themselves; decimals, dates, times and timestamps ISO text; durations
     integers of their unit; binary base64; maps lists of {key, value}; NaN and the infinities their names as text.
     """
+    rendered = _rendered(rows)
+    return rendered.write_json() if isinstance(rendered, pl.DataFrame) else f"[{','.join(rendered)}]"
+
+
+def to_json_lines(rows: pa.RecordBatch) -> list[str]:
+    """The same objects, each a text of its own."""
+    rendered = _rendered(rows)
+    return rendered.write_ndjson().split("\n")[:-1] if isinstance(rendered, pl.DataFrame) else rendered
+
+
+def _rendered(rows: pa.RecordBatch) -> pl.DataFrame | list[str]:
+    """The rows as a frame that polars writes exactly, or each as JSON where it could not."""
     if not rows.num_columns:
-        return f"[{','.join(['{}'] * rows.num_rows)}]"
+        return ["{}"] * rows.num_rows
     names = rows.schema.names
     if len(set(names)) < len(names):
         twice = sorted({name for name in names if names.count(name) > 1})
         raise DataError(f"columns {', '.join(twice)} are there twice, which JSON cannot tell apart: rename one")
     columns = [_plain(column) for column in rows.columns]
     if all(_is_finite(column) for column in columns):
-        frame = pl.DataFrame({name: pl.from_arrow(column) for name, column in zip(names, columns, strict=True)})
-        return frame.write_json()
+        return pl.DataFrame({name: pl.from_arrow(column) for name, column in zip(names, columns, strict=True)})
     records = pa.RecordBatch.from_arrays(columns, names).to_pylist()
-    return json.dumps(_named(records), ensure_ascii=False, separators=(",", ":"))
+    return [json.dumps(_named(record), ensure_ascii=False, separators=(",", ":")) for record in records]
 
 
 def _plain(column: Array) -> Array:
