@@ -52,7 +52,7 @@ $(BIN)/python:
 
 .venv/.installed-test: pyproject.toml | $(BIN)/python
 	$(BIN)/pip install -q -e '.[test]'
-	@(command -v chromium && command -v mariadbd && command -v my_print_defaults && ls /usr/lib/postgresql/*/bin/postgres) >/dev/null 2>&1 || { apt-get update -q && apt-get install -qy --no-install-recommends chromium mariadb-server-core mariadb-client-core postgresql; } >/dev/null
+	@(command -v chromium && command -v clang && command -v wasm-ld && command -v mariadbd && command -v my_print_defaults && ls /usr/lib/postgresql/*/bin/postgres) >/dev/null 2>&1 || { apt-get update -q && apt-get install -qy --no-install-recommends chromium clang lld mariadb-server-core mariadb-client-core postgresql; } >/dev/null
 	@touch $@ .venv/.installed
 
 $(DAGSTER_HOME)/dagster.yaml: dagster.yaml
