@@ -10,7 +10,7 @@ from lumos_dagster.connectors.csv import CsvExtractor, CsvLoader
 from lumos_dagster.connectors.jdbc import JdbcExtractor, JdbcLoader
 from lumos_dagster.connectors.memory import MemoryExtractor, MemoryLoader
 from lumos_dagster.connectors.mongodb import MongoExtractor, MongoLoader
-from lumos_dagster.interface import Combiner, Extractor, Loader, Transformer
+from lumos_dagster.interface import Combiner, Component, Extractor, Loader, Transformer
 from lumos_dagster.plugins.guest import Kind
 from lumos_dagster.plugins.project import Plugins, load_plugins
 from lumos_dagster.transforms import Aggregate, Deduplicate, Filter, Join, Json, Map, Python, Sort, Split, Sql
@@ -41,6 +41,13 @@ LOADERS: Mapping[str, type[Loader]] = {
     "memory": MemoryLoader,
     "mongodb": MongoLoader,
     "console": ConsoleLoader,
+}
+
+
+BUILT_IN: Mapping[Kind, Mapping[str, type[Component]]] = {
+    "extractor": EXTRACTORS,
+    "transformer": TRANSFORMERS,
+    "loader": LOADERS,
 }
 
 

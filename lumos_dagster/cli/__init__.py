@@ -3,6 +3,7 @@
 import click
 
 from lumos_dagster.cli.check import list_jobs, schema, validate
+from lumos_dagster.cli.plugin import plugin
 from lumos_dagster.cli.rejects import rejects
 from lumos_dagster.cli.run import run, show
 
@@ -19,3 +20,4 @@ main.add_command(validate)
 main.add_command(list_jobs)
 main.add_command(schema)
 main.add_command(rejects)
+main.add_command(plugin)

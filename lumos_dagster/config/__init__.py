@@ -5,7 +5,7 @@ from lumos_dagster.config.folder import find_job_files, load_files, load_folder,
 from lumos_dagster.config.names import dagster_name, same_names
 from lumos_dagster.config.overrides import override_job
 from lumos_dagster.config.reader import parse_job
-from lumos_dagster.config.schema import json_schema
+from lumos_dagster.config.schema import json_schema, options_schema
 from lumos_dagster.config.yaml_text import scalar
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "load_files",
     "load_folder",
     "load_job",
+    "options_schema",
     "override_job",
     "parse_job",
     "same_names",

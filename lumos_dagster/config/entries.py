@@ -7,12 +7,14 @@ from lumos_dagster.config.components import Components, check_options, find_comp
 from lumos_dagster.config.findings import Findings
 from lumos_dagster.config.model import Entry, Kind, Pipeline
 from lumos_dagster.config.names import name_problem, safe_name
+from lumos_dagster.config.plugins import left_to
 from lumos_dagster.config.policies import entry_retry
 from lumos_dagster.config.sections import (
     ChainText,
     ComponentText,
     DagText,
     EntryText,
+    FileText,
     JobText,
     Named,
     PipelineEntryText,
@@ -36,11 +38,11 @@ class Draft:
 class EntryReader:
     """Reads entries; every mistake goes to `findings`."""
 
-    def __init__(self, findings: Findings, components: Components, dag: DagText, variables: Mapping[str, Raw]) -> None:
+    def __init__(self, findings: Findings, components: Components, file: FileText, dag: DagText) -> None:
         self.findings = findings
         self.components = components
+        self.file = file
         self.dag = dag
-        self.variables = variables
 
     def read_all(self, jobs: Raw) -> list[Draft]:
         """Every entry, whatever the shape."""
@@ -131,13 +133,15 @@ class EntryReader:
         if type_ is None:
             return None
         found = find_component(self.components, kind, *type_)
+        if not isinstance(found, Problem):
+            found = left_to(found, self.file, type_[1])
         if isinstance(found, Problem):
             self.findings.add(found)
             return None
         beside = {key: value for key, value in text.options.items() if key in stands_beside(found)}
         bad_rows = self.findings.read(EntryText, beside, f"{path}.options")
         own = {key: value for key, value in text.options.items() if key not in beside}
-        options, problems = check_options(found, own, f"{path}.options", self.variables)
+        options, problems = check_options(found, own, f"{path}.options", self.file.vars)
         if not self.findings.has(f"{path}.options"):
             self.findings.add(*problems)
         return Entry("", kind, type_[0], found, options, on_error=bad_rows.on_error, max_rejects=bad_rows.max_rejects)

@@ -9,6 +9,7 @@ from lumos_dagster.config.entries import Draft, EntryReader
 from lumos_dagster.config.findings import Findings, in_order
 from lumos_dagster.config.model import JobFile, Pipeline, Schedule
 from lumos_dagster.config.names import dagster_name
+from lumos_dagster.config.plugins import plugin_problems, plugin_warnings
 from lumos_dagster.config.policies import job_retry
 from lumos_dagster.config.sections import DagText, FileText
 from lumos_dagster.config.yaml_text import read_yaml
@@ -18,8 +19,6 @@ from lumos_dagster.errors import Problem
 _LATER = {
     "sensors": "sensors start nothing in this version",
     "partitions": "partitions are not made in this version",
-    "plugins": "plugins are not loaded in this version",
-    "wasm_plugins": "plugins are not loaded in this version",
     "as_assets": "the job is not shown as assets in this version",
 }
 
@@ -31,9 +30,12 @@ def parse_job(text: str, file: str, catalog: Components) -> JobFile:
     data = document.data
     header = findings.read(FileText, {key: value for key, value in data.items() if key != "dag"}, "")
     dag = findings.read(DagText, data["dag"], "dag") if data.get("dag") is not None else DagText()
-    drafts = EntryReader(findings, catalog, dag, header.vars).read_all(data.get("jobs"))
+    drafts = EntryReader(findings, catalog, header, dag).read_all(data.get("jobs"))
     parents = read_parents(drafts, dag.dependencies, findings)
     findings.add(*variable_problems(header.vars))
+    findings.add(*plugin_problems(header, catalog))
+    for warning in plugin_warnings(header):
+        findings.warn(warning)
     _warn_of_later(header, findings)
     findings.raise_any()
     schedules = (*((header.schedule,) if header.schedule else ()), *header.schedules)

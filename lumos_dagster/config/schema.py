@@ -69,6 +69,11 @@ def json_schema(catalog: Components) -> Schema:
     }
 
 
+def options_schema(component: type[Component]) -> Schema:
+    """The JSON Schema of one component's options, other spellings included."""
+    return component.model_json_schema(schema_generator=_Generator)
+
+
 class _Generator(GenerateJsonSchema):
     """Pydantic's schemas, with what our models know beside them."""
 

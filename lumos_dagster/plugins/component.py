@@ -158,7 +158,7 @@ def foreign_class(plugin: Installed, kind: Kind) -> type[Component]:
     base = _BASES[kind]
     bases = (base, OpenModel) if takes_more(schema) else (base,)
     made = create_model(
-        _class_name(manifest.name), __base__=bases, __doc__=manifest.description or f"{kind} {manifest.name}.",
+        class_name(manifest.name), __base__=bases, __doc__=manifest.description or f"{kind} {manifest.name}.",
         __cls_kwargs__={"metaclass": PluginClass}, **fields_of(schema),
     )  # fmt: skip
     return _with(made, Use(plugin, kind, plugin.rights, manifest.limits.limits()))
@@ -194,8 +194,10 @@ def _fields(component: type[StrictModel]) -> dict[str, str]:
     return dict(zip(component.option_names(), component.model_fields, strict=True))
 
 
-def _class_name(plugin: str) -> str:
-    return "".join(part.title() for part in plugin.replace("-", "_").split("_"))
+def class_name(plugin: str) -> str:
+    """How a class of the plugin is called."""
+    name = "".join(part.title() for part in plugin.replace("-", "_").split("_"))
+    return name if name.isidentifier() else f"Plugin{name}"
 
 
 def _plain(value: Any) -> Any:

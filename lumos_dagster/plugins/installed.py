@@ -75,11 +75,5 @@ def digest_of(path: Path) -> str:
 
 def _link_on_the_way(home: Path, path: Path) -> Path | None:
     """The first link between the plugin's folder and a file in it, the folder included."""
-    ways = [
-        home,
-        *(
-            home.joinpath(*path.relative_to(home).parts[: depth + 1])
-            for depth in range(len(path.relative_to(home).parts))
-        ),
-    ]
-    return next((way for way in ways if way.is_symlink()), None)
+    ways = [way for way in (path, *path.parents) if way.is_relative_to(home)]
+    return next((way for way in reversed(ways) if way.is_symlink()), None)

@@ -180,14 +180,21 @@ def _told(message: str) -> tuple[str, int | None, int | None]:
 
 
 def _line(text: str, path: str) -> int | None:
-    """Where a key of the manifest stands, else its table's beginning."""
-    table, _, key = path.rpartition(".")
-    header = ""
-    found = None
+    """Where a key of the manifest stands, else what is nearest around it."""
+    places = _places(text)
+    while path and path not in places:
+        path = path.rpartition(".")[0]
+    return places.get(path)
+
+
+def _places(text: str) -> dict[str, int]:
+    """The line of every table and key that stands at the beginning of one."""
+    found: dict[str, int] = {}
+    table = ""
     for number, line in enumerate(text.splitlines(), 1):
-        if match := re.match(r"\s*\[([^\[\]]+)\]", line):
-            header = match[1].strip()
-            found = number if header in (path, table) else found
-        elif header == table and re.match(rf'\s*["\']?{re.escape(key)}["\']?\s*=', line):
-            return number
+        if header := re.match(r"\s*\[([^\[\]]+)\]", line):
+            table = header[1].strip()
+            found[table] = number
+        elif key := re.match(r"\s*[\"']?([\w-]+)[\"']?\s*=", line):
+            found[f"{table}.{key[1]}".lstrip(".")] = number
     return found

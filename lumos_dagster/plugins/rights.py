@@ -75,8 +75,8 @@ def grant_problems(asked: Rights, granted: Rights) -> list[Problem]:
 
 
 def narrowed(rights: Rights, left: Mapping[str, tuple[str, ...]]) -> Rights:
-    """The rights with those that `left` names cut down to what it says; see `excess`."""
-    return replace(rights, **{right: tuple(items) for right, items in left.items()})
+    """The rights with those that `left` names cut down to what it says; never more than they were."""
+    return common(rights, replace(rights, **left))
 
 
 def excess(rights: Rights, left: Mapping[str, tuple[str, ...]]) -> list[tuple[str, str]]:

@@ -155,12 +155,15 @@ def _copied(source: Source, folder: Path, before: Installed | None) -> str:
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
     """One installation at a time; what a dead one has left is removed."""
-    import fcntl
-
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("w") as stream:
-        fcntl.flock(stream, fcntl.LOCK_EX)
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(ImportError):  # where there are no locks
+            import fcntl
+
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
         for left in folder.glob(f"{_TEMPORARY}*"):
-            with suppress(OSError):
-                shutil.rmtree(left)
+            shutil.rmtree(left, ignore_errors=True)
         yield
+    finally:
+        os.close(descriptor)

@@ -47,7 +47,7 @@ def wrong(validator: Draft202012Validator, text: str) -> str:
         + "  b: {type: transformer, transformer_type: basic, depends_on: a, options: {operations: '${vars.ops}'}}\nvars: {ops: []}",
         ONE.replace("file_path: a", "file_path: [a, '$TODAY'], has_header: $RUN_ID"),
         ONE.replace("file_path: a", "file_path: a, on_error: null, max_rejects: 5"),
-        ONE + "sensors: [{type: job, after: x, on: success}]\npartitions: {type: static, keys: [a]}\nplugins: [http]",
+        ONE + "sensors: [{type: job, after: x, on: success}]\npartitions: {type: static, keys: [a]}\nplugins: []",
         ONE.replace("version: 1", "version: '1.0'").replace("Orders", "订单"),
     ],
 )

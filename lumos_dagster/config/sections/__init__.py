@@ -11,7 +11,7 @@ from lumos_dagster.config.sections.entries import (
     PipelineText,
     RetryText,
 )
-from lumos_dagster.config.sections.file import DagText, FileText, ScheduleText
+from lumos_dagster.config.sections.file import DagText, FileText, PluginText, ScheduleText
 
 __all__ = [
     "ChainText",
@@ -23,6 +23,7 @@ __all__ = [
     "Named",
     "PipelineEntryText",
     "PipelineText",
+    "PluginText",
     "RetryText",
     "ScheduleText",
     "Section",

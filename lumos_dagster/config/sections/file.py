@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from lumos_dagster.accounting import MAX_REJECTS, OnError
 from lumos_dagster.config.model import Execution, Executor, FailurePolicy
@@ -12,6 +12,7 @@ from lumos_dagster.config.sections.base import (
     MaxRejects,
     Names,
     Owner,
+    Positive,
     Seconds,
     Section,
     Tag,
@@ -21,6 +22,8 @@ from lumos_dagster.config.sections.base import (
     Whole,
 )
 from lumos_dagster.interface import ConnectionString
+from lumos_dagster.plugins.guest import Limits
+from lumos_dagster.values import Raw
 
 
 class DagText(Section):
@@ -98,15 +101,60 @@ class PartitionsText(Section):
     """The parts, where `type` is static."""
 
 
+class PluginText(Section):
+    """What the job leaves one plugin of the rights that it was granted, and of its limits."""
+
+    net: Names | None = None
+    """Servers, as host:port."""
+    fs: Names | None = None
+    """Folders."""
+    env: Names | None = None
+    """Environment variables."""
+    secrets: Names | None = None
+    """Secret options whose values it may see."""
+    memory_mb: Annotated[int, Field(gt=0)] | None = None
+    """Memory in MiB."""
+    timeout_seconds: Positive | None = None
+    """Wall-clock seconds for each call."""
+    log_lines: Whole | None = None
+    """Lines of log for each attempt of an op."""
+
+    def rights(self) -> dict[str, tuple[str, ...]]:
+        """What is left of each right that is named."""
+        named = {"net": self.net, "fs": self.fs, "env": self.env, "secrets": self.secrets}
+        return {right: items for right, items in named.items() if items is not None}
+
+    def limits(self, given: Limits) -> Limits:
+        """The limits that are named, else those that are given."""
+        return Limits(
+            given.memory_mb if self.memory_mb is None else self.memory_mb,
+            given.timeout_seconds if self.timeout_seconds is None else self.timeout_seconds,
+            given.log_lines if self.log_lines is None else self.log_lines,
+        )
+
+
+def _by_name(value: Raw) -> Raw:
+    """Plugins by name, where a list of names leaves each what it has."""
+    if isinstance(value, list):
+        return {str(name): {} for name in value}
+    return {name: left or {} for name, left in value.items()} if isinstance(value, dict) else value
+
+
+PluginTexts = Annotated[
+    dict[str, PluginText],
+    BeforeValidator(_by_name, json_schema_input_type=list[str] | dict[str, PluginText | None]),
+]
+
+
 class WasmPluginsText(Section):
-    """Where WebAssembly plugins are found."""
+    """Whether WebAssembly plugins are used."""
 
     enabled: bool = True
-    """Whether they are used."""
+    """Whether they are used at all."""
     plugins_dir: str | None = None
-    """Their folder."""
+    """Their folder: the project's, which this does not change."""
     auto_load: bool = True
-    """Whether all that are found are loaded."""
+    """Whether all that are installed may be used, or only those that `plugins` names."""
 
 
 class FileText(Section):
@@ -144,8 +192,8 @@ class FileText(Section):
     """Tags of the Dagster job."""
     owners: tuple[Owner, ...] = ()
     """E-mail addresses or team:name."""
-    plugins: Any = None
-    """Plugins, with rights narrowed further."""
+    plugins: PluginTexts | None = None
+    """The plugins that the job may use, all if absent: a list of names, or each with less than it was granted."""
     wasm_plugins: WasmPluginsText | None = None
     """WebAssembly plugins."""
     as_assets: bool = False
