@@ -1,6 +1,6 @@
 """YAML text to JobFile: three shapes, one model, every mistake with its place."""
 
-from lumos_dagster.config.components import Components
+from lumos_dagster.config.components import Components, read_entry
 from lumos_dagster.config.folder import find_job_files, load_files, load_folder, load_job
 from lumos_dagster.config.names import dagster_name, same_names
 from lumos_dagster.config.overrides import override_job
@@ -19,6 +19,7 @@ __all__ = [
     "options_schema",
     "override_job",
     "parse_job",
+    "read_entry",
     "same_names",
     "scalar",
 ]

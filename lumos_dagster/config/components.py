@@ -7,8 +7,8 @@ from typing import Protocol
 from pydantic import ValidationError
 
 from lumos_dagster.config.findings import placeholders_in
-from lumos_dagster.config.model import Kind
-from lumos_dagster.errors import Problem
+from lumos_dagster.config.model import Entry, Kind
+from lumos_dagster.errors import ConfigError, Problem
 from lumos_dagster.interface import Combiner, Component, Extractor, Loader, Transformer
 from lumos_dagster.problems import near, problems_of
 from lumos_dagster.values import Raw, check_placeholder, placeholders
@@ -71,6 +71,18 @@ def check_options(
         problems += problems_of(error, raw, path)
     problems += placeholder_problems(raw, path, variables)
     return {name: raw[key] for name, key in written.items()}, problems
+
+
+def read_entry(components: Components, kind: Kind, type_: str, name: str, options: Mapping[str, Raw]) -> Entry:
+    """One entry without a job file around it. Raises ConfigError with every mistake in its type and options."""
+    path = f"jobs.{name}"
+    found = find_component(components, kind, type_, f"{path}.{kind}_type")
+    if isinstance(found, Problem):
+        raise ConfigError(found)
+    checked, problems = check_options(found, options, f"{path}.options", {})
+    if problems:
+        raise ConfigError(problems)
+    return Entry(name, kind, type_, found, checked)
 
 
 def first_spellings(

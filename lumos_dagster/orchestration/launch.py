@@ -1,6 +1,7 @@
 """What holds for this run: the YAML with the launch's overrides, checked as a whole, and the run's own identity."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import dagster as dg
@@ -9,7 +10,7 @@ from lumos_dagster.config import override_job
 from lumos_dagster.errors import ConfigError, Problem
 from lumos_dagster.orchestration.options import changed_options
 from lumos_dagster.orchestration.processes import PROCESS, process_of_run, worker_of_step
-from lumos_dagster.orchestration.resources import LUMOS, LumosSettings
+from lumos_dagster.orchestration.resources import LUMOS, LumosSettings, storage_of
 from lumos_dagster.orchestration.work import Launch, check
 from lumos_dagster.plan import Node, Plan, make_plan
 from lumos_dagster.values import Raw, RunContext
@@ -84,6 +85,18 @@ def load_of(instance: dg.DagsterInstance, run: dg.DagsterRun) -> dg.DagsterRun:
             break
         run = parent
     return run
+
+
+def run_context(instance: dg.DagsterInstance, run_id: str) -> RunContext:
+    """What a run knows about itself where no job file says more."""
+    run = instance.get_run_by_id(run_id)
+    return RunContext(
+        job=run.job_name if run else "",
+        run_id=run_id,
+        load_id=load_of(instance, run).run_id if run else run_id,
+        now=datetime.now(UTC),
+        storage=storage_of(instance),
+    )
 
 
 def _is_marked(run: dg.DagsterRun) -> bool:

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import dagster as dg
 
-from lumos_dagster.catalog import Catalog, project_catalog
+from lumos_dagster.catalog import Catalog
 from lumos_dagster.config import load_folder
 from lumos_dagster.config.model import JobFile
 from lumos_dagster.errors import ConfigError, Problem
 from lumos_dagster.orchestration.jobs import build_job
+from lumos_dagster.orchestration.plugins import LumosPlugins
 
 _log = logging.getLogger("lumos")
 
@@ -24,15 +25,18 @@ def jobs_folder() -> Path:
     return here if here.is_dir() else Path(__file__).resolve().parents[2] / "yaml_jobs"
 
 
-def build_definitions(jobs_dir: str | Path | None = None, catalog: Catalog | None = None) -> dg.Definitions:
+def build_definitions(
+    jobs_dir: str | Path | None = None, catalog: Catalog | None = None, plugins: LumosPlugins | None = None
+) -> dg.Definitions:
     """All jobs and schedules of a folder, to be a code location or to be merged into one.
 
+    `plugins` says where the jobs' plugins are, and is then the resource `plugins` of the location too.
     Raises ConfigError for a broken file only where LUMOS_STRICT=1 asks for it.
     """
     folder = Path(jobs_dir) if jobs_dir else jobs_folder()
     if not folder.is_dir():
         raise ConfigError(f"the folder of job files {str(folder)!r} does not exist; set LUMOS_JOBS_DIR")
-    job_files, broken = load_folder(folder, catalog or project_catalog())
+    job_files, broken = load_folder(folder, catalog or (plugins or LumosPlugins()).catalog())
     jobs: list[dg.JobDefinition] = []
     schedules: list[dg.ScheduleDefinition] = []
     owners: dict[str, str] = {}
@@ -48,7 +52,8 @@ def build_definitions(jobs_dir: str | Path | None = None, catalog: Catalog | Non
         for warning in job_file.warnings:
             _log.warning("%s", warning)
     _report(broken)
-    return dg.Definitions(jobs=jobs, schedules=schedules)
+    resources = {"plugins": plugins} if plugins else None
+    return dg.Definitions(jobs=jobs, schedules=schedules, resources=resources)
 
 
 def _claim(job: dg.JobDefinition, job_file: JobFile, owners: dict[str, str]) -> None:

@@ -47,7 +47,7 @@ def make_op(plan: Plan, node: Node) -> dg.OpDefinition:
         config_schema=config_schema(node.entry),
         required_resource_keys={LUMOS},
         retry_policy=retry_policy(node.retry),
-        tags={"kind": node.entry.component.technology(node.entry.options) or node.entry.type},
+        tags={"kind": node.entry.component.technology(node.entry.options) or node.entry.type.removeprefix("plugin:")},
         pool=node.entry.pool,
     )
 

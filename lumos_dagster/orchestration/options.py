@@ -3,7 +3,7 @@
 import types
 from collections.abc import Mapping
 from enum import Enum
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from urllib.parse import urlsplit
 
 import dagster as dg
@@ -66,6 +66,8 @@ def _config_type(name: str, annotation: Any, default: object) -> Any:
     if isinstance(default, str) and has_placeholder(default):
         return dg.Any
     origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return _config_type(name, arguments[0], default)
     if annotation in _SCALARS and (default is _NO_DEFAULT or type(default) is annotation):
         return annotation
     if origin is Literal and all(isinstance(item, str) for item in arguments):

@@ -2,7 +2,6 @@
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 import dagster as dg
@@ -10,16 +9,12 @@ import pandas as pd
 import pyarrow as pa
 
 from lumos_dagster.accounting import Book
-from lumos_dagster.errors import ConfigError
 from lumos_dagster.interface import Deferred, Extraction, Extractor, Loader, counted_in
 from lumos_dagster.orchestration.failures import refused
-from lumos_dagster.orchestration.launch import load_of
-from lumos_dagster.orchestration.resources import storage_of
+from lumos_dagster.orchestration.launch import run_context
+from lumos_dagster.orchestration.rows import Rows, as_relation
 from lumos_dagster.relation import Relation
-from lumos_dagster.values import Raw, RunContext
-
-Rows = Relation | pa.Table | pd.DataFrame
-"""What an op or asset may give and take: a Relation, a pyarrow.Table or a pandas.DataFrame."""
+from lumos_dagster.values import Raw
 
 
 class ConnectorIOManager(dg.ConfigurableIOManager):
@@ -48,11 +43,11 @@ class ConnectorIOManager(dg.ConfigurableIOManager):
         """Write the rows; an output of None writes nothing."""
         if obj is None:
             return
-        relation = _as_relation(obj)
+        relation = as_relation(obj)
         options = {**self.place(_name(context)), **self.loader_options()}
         options |= _from_metadata(self.loader, context.definition_metadata)
         name = ".".join(_name(context))
-        book = Book(_run(context.step_context.instance, context.run_id), log=context.log.info)
+        book = Book(run_context(context.step_context.instance, context.run_id), log=context.log.info)
 
         def write() -> None:
             loader = Deferred(name, self.loader, options, book.run)
@@ -70,7 +65,7 @@ class ConnectorIOManager(dg.ConfigurableIOManager):
         options = {**self.place(_name(stored_by)), **self.extractor_options()}
         metadata = upstream.definition_metadata if upstream else context.definition_metadata
         options |= _from_metadata(self.extractor, metadata)
-        run = _run(context.instance, stored_by.run_id if isinstance(stored_by, dg.OutputContext) else "")
+        run = run_context(context.instance, stored_by.run_id if isinstance(stored_by, dg.OutputContext) else "")
         relation = Relation(Extraction(Deferred(context.name, self.extractor, options, run)))
         wanted = context.dagster_type.typing_type
         if wanted is pd.DataFrame:
@@ -78,14 +73,6 @@ class ConnectorIOManager(dg.ConfigurableIOManager):
         if wanted is pa.Table:
             return refused(relation.to_table, context.name)
         return relation
-
-
-def _as_relation(rows: Any) -> Relation:
-    if isinstance(rows, Relation):
-        return rows
-    if isinstance(rows, pa.Table | pd.DataFrame):
-        return Relation.of(rows)
-    raise ConfigError(f"cannot store a {type(rows).__name__}; give a pandas.DataFrame, a pyarrow.Table or a Relation")
 
 
 def _name(context: dg.InputContext | dg.OutputContext) -> tuple[str, ...]:
@@ -100,14 +87,3 @@ def _name(context: dg.InputContext | dg.OutputContext) -> tuple[str, ...]:
 def _from_metadata(component: type[Extractor | Loader], metadata: Mapping[str, Any] | None) -> dict[str, Raw]:
     names = component.option_names()
     return {name: value for name, value in (metadata or {}).items() if name in names}
-
-
-def _run(instance: dg.DagsterInstance, run_id: str) -> RunContext:
-    run = instance.get_run_by_id(run_id)
-    return RunContext(
-        job=run.job_name if run else "",
-        run_id=run_id,
-        load_id=load_of(instance, run).run_id if run else run_id,
-        now=datetime.now(UTC),
-        storage=storage_of(instance),
-    )
