@@ -14,7 +14,8 @@ Raw = Any
 """A value as YAML gives it: None, bool, int, float, str, or lists and string-keyed mappings of these."""
 
 _BUILT_IN = ("NOW", "TODAY", "RUN_ID", "JOB")
-_RUN_VALUES = ("partition", "partition_start", "partition_end")
+RUN_VALUES = ("partition", "partition_start", "partition_end")
+"""The placeholders that only a run of one partition has a value for."""
 _TOKEN = re.compile(
     r"\$\$(?=\{)"  # an escaped opening: $${x} is the text ${x}
     r"|\$\{(?P<braced>[^{}]*)\}"
@@ -38,7 +39,7 @@ class RunContext:
     now: datetime
     storage: str
     vars: Mapping[str, Raw] = field(default_factory=dict)
-    partition: Mapping[str, str] = field(default_factory=dict)
+    partition: Mapping[str, Raw] = field(default_factory=dict)
     sensor: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -74,7 +75,7 @@ def check_placeholder(name: str, variables: Mapping[str, Raw]) -> str | None:
         return f"${{{name}}} is not under vars: (known: {known}){hint}"
     if root == "sensor" and rest:
         return None
-    if name in _RUN_VALUES or _NAME.fullmatch(name.split(":-", 1)[0]):
+    if name in RUN_VALUES or _NAME.fullmatch(name.split(":-", 1)[0]):
         return None
     return (
         f"${{{name}}} is not a placeholder; allowed: ${{NAME}}, ${{NAME:-default}}, ${{vars.x}}, ${{sensor.x}}, "
@@ -133,7 +134,7 @@ class _Resolver:
             return self.value(self.run.vars[rest], f"vars.{rest}", depth - 1)
         if root == "sensor" and rest in self.run.sensor:
             return self.run.sensor[rest]
-        if name in _RUN_VALUES:
+        if name in RUN_VALUES:
             if name in self.run.partition:
                 return self.run.partition[name]
             return self._missing(path, f"${{{name}}} has no value: this run has no partition")

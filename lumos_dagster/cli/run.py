@@ -35,15 +35,22 @@ FAILED, WITH_REJECTS = 1, 3
 @click.option("--mode", type=click.Choice(get_args(Execution)), help="How rows flow; default: what the file says.")
 @click.option("--executor", type=click.Choice(get_args(Executor)), help="Default: what the file says, else auto.")
 @click.option("--resume", is_flag=True, help="Go on with the job's latest failed or killed run from where it failed.")
+@click.option("--partition", metavar="KEY", help="The part to run, where the file has partitions.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object at the end, nothing else.")
-def run(
-    job: str, changes: Sequence[str], mode: Execution | None, executor: str | None, resume: bool, as_json: bool
+def run(  # noqa: PLR0913, PLR0917 - one parameter an option
+    job: str,
+    changes: Sequence[str],
+    mode: Execution | None,
+    executor: str | None,
+    resume: bool,
+    partition: str | None,
+    as_json: bool,
 ) -> None:
     """Run a JOB: the path of a YAML file, or the name of a job in the jobs folder."""
     try:
         file = _find(job)
         options, variables = _overrides(load_job(file, project_catalog()), changes)
-        order = Order(file, options, variables, mode, executor, resume)
+        order = Order(file, options, variables, mode, executor, resume, partition)
         view: View = Silent() if as_json else Live() if sys.stdout.isatty() else Lines()
         with open_instance() as instance, view, _stdout_kept_clean() if as_json else nullcontext():
             report = run_file(order, instance, view.tell)

@@ -4,7 +4,10 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Literal
+
+from pydantic import SecretStr
 
 from lumos_dagster.accounting import MAX_REJECTS, OnError
 from lumos_dagster.errors import Problem
@@ -88,6 +91,49 @@ class Schedule:
 
 
 @dataclass(frozen=True)
+class Sensor:
+    """What starts the job beside its schedules, looked at every `interval` seconds."""
+
+    running: bool
+    interval: int
+
+
+@dataclass(frozen=True)
+class FileSensor(Sensor):
+    """One run for each new or changed file; one younger than `min_age` seconds may still be being written."""
+
+    path: str
+    min_age: float
+
+
+@dataclass(frozen=True)
+class JobSensor(Sensor):
+    """A run after each run of another job that ended so."""
+
+    after: str
+    on: Literal["success", "failure"]
+
+
+@dataclass(frozen=True)
+class SqlSensor(Sensor):
+    """A run when the single value of a query has grown."""
+
+    connection_string: SecretStr
+    query: str
+
+
+@dataclass(frozen=True)
+class Partitions:
+    """Parts that are run and backfilled one by one: the `keys`, or the time from `start` to `end` cut up."""
+
+    type: Literal["hourly", "daily", "weekly", "monthly", "static"]
+    start: datetime | None = None
+    end: datetime | None = None
+    timezone: str = "UTC"
+    keys: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class JobFile:
     """One YAML file. `name` is the Dagster name made from the file's stem; `title` is its `name:`, any Unicode."""
 
@@ -107,6 +153,8 @@ class JobFile:
     tags: Mapping[str, str] = field(default_factory=dict)
     owners: tuple[str, ...] = ()
     schedules: tuple[Schedule, ...] = ()
+    sensors: tuple[Sensor, ...] = ()
+    partitions: Partitions | None = None
     warnings: tuple[Problem, ...] = ()
     places: Mapping[str, tuple[int, int]] = field(default_factory=dict, compare=False, repr=False)
     """Line and column of what is written, by path; entries and the stages of a pipeline by name."""

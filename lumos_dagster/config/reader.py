@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from lumos_dagster.config.automation import read_partitions, read_schedules, read_sensors
 from lumos_dagster.config.components import Components, variable_problems
 from lumos_dagster.config.edges import read_parents
 from lumos_dagster.config.entries import Draft, EntryReader
 from lumos_dagster.config.findings import Findings, in_order
-from lumos_dagster.config.model import JobFile, Pipeline, Schedule
+from lumos_dagster.config.model import JobFile, Pipeline
 from lumos_dagster.config.names import dagster_name
 from lumos_dagster.config.plugins import plugin_problems, plugin_warnings
 from lumos_dagster.config.policies import job_retry
@@ -17,8 +18,6 @@ from lumos_dagster.config.yaml_tree import Place
 from lumos_dagster.errors import Problem
 
 _LATER = {
-    "sensors": "sensors start nothing in this version",
-    "partitions": "partitions are not made in this version",
     "as_assets": "the job is not shown as assets in this version",
 }
 
@@ -36,12 +35,14 @@ def parse_job(text: str, file: str, catalog: Components) -> JobFile:
     findings.add(*plugin_problems(header, catalog))
     for warning in plugin_warnings(header):
         findings.warn(warning)
+    name = dagster_name(file)
+    sensors = read_sensors(header, name, findings)
+    partitions = read_partitions(header.partitions, drafts, findings)
     _warn_of_later(header, findings)
     findings.raise_any()
-    schedules = (*((header.schedule,) if header.schedule else ()), *header.schedules)
     return JobFile(
         path=file,
-        name=dagster_name(file),
+        name=name,
         title=header.name or "",
         entries=tuple(replace(draft.entry, parents=parents[draft.name]) for draft in drafts if draft.entry),
         text=text,
@@ -55,7 +56,9 @@ def parse_job(text: str, file: str, catalog: Components) -> JobFile:
         max_rejects=dag.max_rejects,
         tags=header.tags,
         owners=header.owners,
-        schedules=tuple(Schedule(one.cron, one.timezone, one.status == "running") for one in schedules),
+        schedules=read_schedules(header),
+        sensors=sensors,
+        partitions=partitions,
         warnings=tuple(in_order(findings.warnings)),
         places=_under_first_spellings(findings.places_by_name(), drafts),
     )

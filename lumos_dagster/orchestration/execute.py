@@ -14,12 +14,13 @@ from lumos_dagster.catalog import project_catalog
 from lumos_dagster.config import load_job, override_job
 from lumos_dagster.config.model import Execution, JobFile
 from lumos_dagster.errors import ConfigError, Problem
+from lumos_dagster.orchestration.automation.partitions import PARTITION, checked_partition
 from lumos_dagster.orchestration.events import Happening, follow, replay
 from lumos_dagster.orchestration.jobs import build_job, execution_config
 from lumos_dagster.orchestration.launch import RESUME
 from lumos_dagster.orchestration.processes import PROCESS, process_of_run
 from lumos_dagster.orchestration.resources import LUMOS, storage_of
-from lumos_dagster.orchestration.resume import find_resume
+from lumos_dagster.orchestration.resume import find_resume, resumed_partition
 from lumos_dagster.orchestration.work import Launch, check
 from lumos_dagster.plan import Plan, make_plan
 from lumos_dagster.values import Raw, RunContext
@@ -32,7 +33,8 @@ _QUIET = {"console": {"config": {"log_level": "CRITICAL"}}}
 class Order:
     """What a person asks for: a file, and what of it shall be different this time.
 
-    `options` are by op name; `execution` and `executor` are None for what the file says.
+    `options` are by op name; `execution` and `executor` are None for what the file says; `partition` is the key of
+    the part to run.
     """
 
     file: Path
@@ -41,6 +43,7 @@ class Order:
     execution: Execution | None = None
     executor: str | None = None
     resume: bool = False
+    partition: str | None = None
 
 
 @dataclass
@@ -68,8 +71,11 @@ def run_file(order: Order, instance: dg.DagsterInstance, tell: Callable[[Happeni
     plan = _checked_plan(order, instance)
     report = Report(plan.job.name)
     options, tags = None, {PROCESS: process_of_run(), _LAUNCH: uuid.uuid4().hex}
+    partition = _partition(order, plan.job, instance)
+    if partition is not None:
+        tags[PARTITION] = partition
     if order.resume:
-        resume = find_resume(instance, plan)
+        resume = find_resume(instance, plan, order.partition)
         if resume is None:
             return report
         options = resume.options(instance)
@@ -122,9 +128,16 @@ def reconstruct_job(path: str, digest: str) -> dg.JobDefinition:
 def _checked_plan(order: Order, instance: dg.DagsterInstance) -> Plan:
     job: JobFile = override_job(load_job(order.file, project_catalog()), order.options, order.vars)
     plan = make_plan(job, order.execution)
-    run = RunContext(job.name, "check", "check", datetime.now(UTC), storage_of(instance), vars=job.vars)
+    partition = checked_partition(job.partitions, _partition(order, job, instance))
+    now, storage = datetime.now(UTC), storage_of(instance)
+    run = RunContext(job.name, "check", "check", now, storage, vars=job.vars, partition=partition)
     check(Launch(plan, run))
     return plan
+
+
+def _partition(order: Order, job: JobFile, instance: dg.DagsterInstance) -> str | None:
+    """The key of the part to run: of a resume, that of the run that it goes on with."""
+    return resumed_partition(instance, job.name, order.partition) if order.resume else order.partition
 
 
 def _run_config(order: Order, plan: Plan) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Any
 import dagster as dg
 
 from lumos_dagster.config.model import JobFile, Pipeline
+from lumos_dagster.orchestration.automation.partitions import partitions_definition
 from lumos_dagster.orchestration.io_managers.relation import RELATION_IO, relation_io_manager
 from lumos_dagster.orchestration.launch import DIGEST, OP_DIGESTS, op_digests
 from lumos_dagster.orchestration.names import DONE, ROWS, definition_name, done_output, order_input, rows_input
@@ -45,6 +46,7 @@ def _to_job(job: JobFile, plan: Plan) -> dg.JobDefinition:
             "yaml": dg.MetadataValue.md(f"```yaml\n{shown_text(job)}\n```"),
         },
         owners=list(job.owners) or None,
+        partitions_def=partitions_definition(job.partitions),
     )
 
 

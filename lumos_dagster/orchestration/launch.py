@@ -8,6 +8,7 @@ import dagster as dg
 
 from lumos_dagster.config import override_job
 from lumos_dagster.errors import ConfigError, Problem
+from lumos_dagster.orchestration.automation.partitions import partition_values, partitions_definition
 from lumos_dagster.orchestration.options import changed_options
 from lumos_dagster.orchestration.processes import PROCESS, process_of_run, worker_of_step
 from lumos_dagster.orchestration.resources import LUMOS, LumosSettings, storage_of
@@ -43,11 +44,18 @@ def read_launch(context: dg.OpExecutionContext, plan: Plan) -> Launch:
         storage=settings.storage,
         vars=job.vars,
         sensor=settings.sensor,
-        partition={"partition": context.partition_key} if context.has_partition_key else {},
+        partition=_partition(context, plan),
     )
     launch = Launch(make_plan(job, settings.execution), run)
     check(launch)
     return launch
+
+
+def _partition(context: dg.OpExecutionContext, plan: Plan) -> Mapping[str, Raw]:
+    """What the options may say of the part that this run is for."""
+    if not context.has_partition_key:
+        return {}
+    return partition_values(partitions_definition(plan.job.partitions), context.partition_key)
 
 
 def _be_known(context: dg.OpExecutionContext) -> None:

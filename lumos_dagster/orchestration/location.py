@@ -11,6 +11,8 @@ from lumos_dagster.catalog import Catalog
 from lumos_dagster.config import load_folder
 from lumos_dagster.config.model import JobFile
 from lumos_dagster.errors import ConfigError, Problem
+from lumos_dagster.orchestration.automation.schedules import schedules_of
+from lumos_dagster.orchestration.automation.sensors import sensors_of
 from lumos_dagster.orchestration.jobs import build_job
 from lumos_dagster.orchestration.plugins import LumosPlugins
 
@@ -28,7 +30,7 @@ def jobs_folder() -> Path:
 def build_definitions(
     jobs_dir: str | Path | None = None, catalog: Catalog | None = None, plugins: LumosPlugins | None = None
 ) -> dg.Definitions:
-    """All jobs and schedules of a folder, to be a code location or to be merged into one.
+    """All jobs, schedules and sensors of a folder, to be a code location or to be merged into one.
 
     `plugins` says where the jobs' plugins are, and is then the resource `plugins` of the location too.
     Raises ConfigError for a broken file only where LUMOS_STRICT=1 asks for it.
@@ -37,8 +39,7 @@ def build_definitions(
     if not folder.is_dir():
         raise ConfigError(f"the folder of job files {str(folder)!r} does not exist; set LUMOS_JOBS_DIR")
     job_files, broken = load_folder(folder, catalog or (plugins or LumosPlugins()).catalog())
-    jobs: list[dg.JobDefinition] = []
-    schedules: list[dg.ScheduleDefinition] = []
+    jobs: dict[str, dg.JobDefinition] = {}
     owners: dict[str, str] = {}
     for job_file in job_files:
         try:
@@ -47,13 +48,24 @@ def build_definitions(
         except ConfigError as error:
             broken.append((job_file.path, error))
             continue
-        jobs.append(job)
-        schedules.extend(_schedules(job_file, job))
+        jobs[job.name] = job
         for warning in job_file.warnings:
             _log.warning("%s", warning)
-    _report(broken)
+    schedules: list[dg.ScheduleDefinition] = []
+    sensors: list[dg.SensorDefinition] = []
+    without_sensors: list[tuple[str | Path, ConfigError]] = []
+    for job_file in job_files:
+        if job_file.name not in jobs:
+            continue
+        schedules.extend(schedules_of(job_file, jobs[job_file.name]))
+        try:
+            sensors.extend([*sensors_of(job_file, jobs[job_file.name], jobs)])
+        except ConfigError as error:
+            without_sensors.append((job_file.path, error))
+    _report(broken, "is left out of the code location")
+    _report(without_sensors, "is there, but none of its sensors is")
     resources = {"plugins": plugins} if plugins else None
-    return dg.Definitions(jobs=jobs, schedules=schedules, resources=resources)
+    return dg.Definitions(jobs=list(jobs.values()), schedules=schedules, sensors=sensors, resources=resources)
 
 
 def _claim(job: dg.JobDefinition, job_file: JobFile, owners: dict[str, str]) -> None:
@@ -80,24 +92,10 @@ def _definition_names(graph: dg.GraphDefinition) -> Iterator[str]:
             yield node.name
 
 
-def _schedules(job_file: JobFile, job: dg.JobDefinition) -> list[dg.ScheduleDefinition]:
-    status = dg.DefaultScheduleStatus
-    return [
-        dg.ScheduleDefinition(
-            name=f"{job_file.name}_schedule" + (f"_{number}" if number > 1 else ""),
-            job=job,
-            cron_schedule=schedule.cron,
-            execution_timezone=schedule.timezone,
-            default_status=status.RUNNING if schedule.running else status.STOPPED,
-        )
-        for number, schedule in enumerate(job_file.schedules, 1)
-    ]
-
-
-def _report(broken: Iterable[tuple[str | Path, ConfigError]]) -> None:
+def _report(broken: Iterable[tuple[str | Path, ConfigError]], what: str) -> None:
     problems: list[Problem] = []
     for path, error in broken:
-        _log.error("%s is left out of the code location:\n%s", path, error)
+        _log.error("%s %s:\n%s", path, what, error)
         problems.extend(error.problems)
     if problems and os.environ.get("LUMOS_STRICT") == "1":
         raise ConfigError(problems)

@@ -1,11 +1,12 @@
 """Which run `--resume` goes on with, and from where."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import dagster as dg
 
 from lumos_dagster.errors import ConfigError
+from lumos_dagster.orchestration.automation.partitions import PARTITION
 from lumos_dagster.orchestration.processes import PROCESS, WORKER, is_dead
 from lumos_dagster.orchestration.reporting import FAILED_OP
 from lumos_dagster.plan import Plan
@@ -33,13 +34,25 @@ class Resume:
         return dg.ReexecutionOptions.from_failure(self.run.run_id, instance)
 
 
-def find_resume(instance: dg.DagsterInstance, plan: Plan) -> Resume | None:
+def resumed_partition(instance: dg.DagsterInstance, job: str, partition: str | None) -> str | None:
+    """The part that the latest run of the job, or of that part of it, is for."""
+    return next((run.tags.get(PARTITION) for run in _latest(instance, job, partition)), partition)
+
+
+def _latest(instance: dg.DagsterInstance, job: str, partition: str | None) -> Sequence[dg.DagsterRun]:
+    tags = {} if partition is None else {PARTITION: partition}
+    return instance.get_runs(dg.RunsFilter(job_name=job, tags=tags), limit=1)
+
+
+def find_resume(instance: dg.DagsterInstance, plan: Plan, partition: str | None = None) -> Resume | None:
     """What to resume of the job's latest run, None where it ended well and nothing is left to do.
+
+    `partition` asks for the latest run of that part.
 
     A run still marked as running is only taken over when its process is proved dead; it is then
     reported as failed. Raises ConfigError where there is no run, or one that may still be working.
     """
-    runs = instance.get_runs(dg.RunsFilter(job_name=plan.job.name), limit=1)
+    runs = _latest(instance, plan.job.name, partition)
     if not runs:
         raise ConfigError(f"there is no run of {plan.job.name} to resume; run it without --resume")
     run = runs[0]

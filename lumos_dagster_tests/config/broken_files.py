@@ -111,10 +111,56 @@ TABLE: dict[str, tuple[str, list[Expected]]] = {
         f"{A}sensors:\n  - {{type: file, paths: x}}\n  - {{path: x}}\n  - {{type: http}}\npartitions: {{type: yearly}}",
         [
             (6, 5, "sensors.0", "the required key 'path' is missing"),
-            (6, 18, "sensors.0.paths", "unknown key 'paths'; allowed: type, path, min_age_seconds. Did you mean 'path'?"),
+            (6, 18, "sensors.0.paths", "unknown key 'paths'; allowed: status, interval_seconds, type, path, min_age_seconds. Did you mean 'path'?"),
             (7, 5, "sensors.1", "the required key 'type' is missing"),
             (8, 5, "sensors.2", "not an allowed value; found 'http'; allowed: file, job, sql"),
             (9, 14, "partitions.type", "not an allowed value; found 'yearly'; allowed: hourly, daily, weekly, monthly, static"),
         ],
+    ),
+    "a sensor after its own job": (
+        f"{A}sensors: [{{type: job, after: orders}}]",
+        [(5, 23, "sensors.0.after", "a job cannot start after itself; found 'orders'")],
+    ),
+    "a sensor that never looks": (
+        f"{A}sensors: [{{type: job, after: other, interval_seconds: 0}}]",
+        [(5, 37, "sensors.0.interval_seconds", "must be greater than 0; found 0")],
+    ),
+    "partitions without a start": (
+        f"{A}partitions: {{type: daily, keys: [a]}}",
+        [
+            (5, 1, "partitions", "daily partitions need a start. Write it as 2026-01-31."),
+            (5, 27, "partitions.keys", "daily partitions have no keys. Or say type: static."),
+        ],
+    ),
+    "partitions that end before they start": (
+        f"{A}partitions: {{type: monthly, start: 2026-02-01, end: 2026-01-01}}",
+        [(5, 48, "partitions.end", "must come after start; found '2026-01-01T00:00:00'")],
+    ),
+    "partitions with a time that is none": (
+        f"{A}partitions: {{type: hourly, start: yesterday, end: '2026-01-01T00:00+02:00'}}",
+        [
+            (5, 28, "partitions.start", "must be a date or a time, as 2026-01-31 or 2026-01-31T12:00; found 'yesterday'"),
+            (5, 46, "partitions.end", "must not name a time zone; found '2026-01-01T00:00+02:00'. Say which one is meant under timezone."),
+        ],
+    ),
+    "static partitions": (
+        f"{A}partitions: {{type: static, keys: [a, b, a, ' '], start: 2026-01-01}}",
+        [
+            (5, 41, "partitions.keys.2", "stands twice; found 'a'"),
+            (5, 44, "partitions.keys.3", "a key is some text without '...'; found ' '"),
+            (5, 50, "partitions.start", "static partitions are named by keys, not by a time"),
+        ],
+    ),
+    "static partitions without keys": (
+        f"{A}partitions: {{type: static}}",
+        [(5, 1, "partitions", "static partitions need keys. List them: keys: [north, south].")],
+    ),
+    "a partition in a job without": (
+        A.replace("file_path: a", "file_path: '${partition}.csv'"),
+        [(4, 55, "jobs.a.options.file_path", "${partition} has no value in this job. Say what the parts are under partitions.")],
+    ),
+    "the start of a static partition": (
+        A.replace("file_path: a", "file_path: '${partition_start}.csv'") + "partitions: {type: static, keys: [a]}",
+        [(4, 55, "jobs.a.options.file_path", "${partition_start} has no value in this job. Static partitions have no start and end.")],
     ),
 }  # fmt: skip

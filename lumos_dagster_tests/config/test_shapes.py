@@ -210,10 +210,6 @@ def test_a_type_under_extractor_type_is_accepted_with_a_warning() -> None:
 @pytest.mark.parametrize(
     ("rest", "key"),
     [
-        ("sensors: [{type: file, path: 'in/*.csv', min_age_seconds: 5}]", "sensors"),
-        ("sensors: [{type: job, after: other, on: failure}]", "sensors"),
-        ("sensors: [{type: sql, connection_string: '${DB}', query: select 1}]", "sensors"),
-        ("partitions: {type: daily, start: 2026-01-01}", "partitions"),
         ("as_assets: true", "as_assets"),
     ],
 )

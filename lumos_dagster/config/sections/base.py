@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Annotated, Any, ClassVar
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -85,6 +86,16 @@ def _timezone(value: str) -> str:
     return value
 
 
+def _moment(value: Raw) -> datetime:
+    try:
+        moment = datetime.fromisoformat(str(value))
+    except ValueError:
+        raise _wrong("must be a date or a time, as 2026-01-31 or 2026-01-31T12:00", value) from None
+    if moment.tzinfo is not None:
+        raise _wrong("must not name a time zone", value, "Say which one is meant under timezone.")
+    return moment
+
+
 Whole = Annotated[int, Field(ge=0), BeforeValidator(_number)]
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False), BeforeValidator(_number)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False), BeforeValidator(_number)]
@@ -104,6 +115,8 @@ Tag = Annotated[str, BeforeValidator(_tag), WithJsonSchema({"type": ["string", "
 Owner = Annotated[str, AfterValidator(_owner)]
 
 
+Every = Annotated[int, Field(gt=0), BeforeValidator(_number)]
+Moment = Annotated[datetime, BeforeValidator(_moment), WithJsonSchema({"type": "string"})]
 Cron = Annotated[str, AfterValidator(_cron)]
 Timezone = Annotated[str, AfterValidator(_timezone)]
 

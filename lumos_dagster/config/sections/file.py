@@ -8,8 +8,10 @@ from lumos_dagster.accounting import MAX_REJECTS, OnError
 from lumos_dagster.config.model import Execution, Executor, FailurePolicy
 from lumos_dagster.config.sections.base import (
     Cron,
+    Every,
     Jobs,
     MaxRejects,
+    Moment,
     Names,
     Owner,
     Positive,
@@ -54,18 +56,27 @@ class ScheduleText(Section):
     """Whether it is on from the start."""
 
 
-class FileSensorText(Section):
-    """One run per new or changed file."""
+class SensorSection(Section):
+    """What the sensors have in common."""
+
+    status: Literal["running", "stopped"] = "running"
+    """Whether it is on from the start."""
+    interval_seconds: Every = 30
+    """Seconds from one look to the next."""
+
+
+class FileSensorText(SensorSection):
+    """One run per new or changed file; `${sensor.path}` in options is its path."""
 
     type: Literal["file"]
     path: str
-    """A path or glob."""
+    """A path, a glob or an fsspec URL of either."""
     min_age_seconds: Seconds = 5.0
     """A file younger than this may still be being written, and is left alone."""
 
 
-class JobSensorText(Section):
-    """A run after another job of this location."""
+class JobSensorText(SensorSection):
+    """A run after another job of this location; `${sensor.run_id}` in options is the run that has ended."""
 
     type: Literal["job"]
     after: str
@@ -74,8 +85,8 @@ class JobSensorText(Section):
     """How it must have ended."""
 
 
-class SqlSensorText(Section):
-    """A run when the single value of a query grows."""
+class SqlSensorText(SensorSection):
+    """A run when the single value of a query grows; `${sensor.value}` is it, `${sensor.previous}` the one before."""
 
     type: Literal["sql"]
     connection_string: ConnectionString
@@ -88,12 +99,12 @@ SensorText = Annotated[FileSensorText | JobSensorText | SqlSensorText, Field(dis
 
 
 class PartitionsText(Section):
-    """Parts that are run and backfilled one by one."""
+    """Parts that are run and backfilled one by one: `${partition}`, `${partition_start}`, `${partition_end}`."""
 
     type: Literal["hourly", "daily", "weekly", "monthly", "static"]
-    start: str | None = None
-    """When the first part begins."""
-    end: str | None = None
+    start: Moment | None = None
+    """When the first part begins, as 2026-01-31 or 2026-01-31T12:00; every type but static needs it."""
+    end: Moment | None = None
     """Where the last part ends; open if absent."""
     timezone: Timezone = "UTC"
     """The IANA time zone that the parts are cut in."""

@@ -1,0 +1,1 @@
+"""What starts jobs by itself, and the parts that they are run in: schedules, sensors, partitions."""
