@@ -26,7 +26,7 @@ test: .venv/.installed-test ## lint, types, import floors and the whole default 
 	$(MAKE) --no-print-directory lint
 	$(BIN)/python -m pytest
 
-test-slow: .venv/.installed-test ## the long tests: fuzzing, large files, then the whole kill matrix
+test-slow: .venv/.installed-test .venv/.installed-slow ## the long tests: fuzzing, large files, then the whole kill matrix
 	$(BIN)/python -m pytest -m slow -n 0 --timeout 1800
 	$(BIN)/python -m lumos_dagster_tests.kill
 
@@ -54,6 +54,12 @@ $(BIN)/python:
 	$(BIN)/pip install -q -e '.[test]'
 	@(command -v chromium && command -v clang && command -v wasm-ld && command -v mariadbd && command -v my_print_defaults && ls /usr/lib/postgresql/*/bin/postgres) >/dev/null 2>&1 || { apt-get update -q && apt-get install -qy --no-install-recommends chromium clang lld mariadb-server-core mariadb-client-core postgresql; } >/dev/null
 	@touch $@ .venv/.installed
+
+.venv/.installed-slow: .venv/.installed-test
+	$(BIN)/pip install -q 'componentize-py>=0.25,<1'
+	@command -v npm >/dev/null || { apt-get update -q && apt-get install -qy --no-install-recommends npm; } >/dev/null
+	npm install --silent --no-audit --no-fund --prefix .venv 'assemblyscript@>=0.28 <0.29'
+	@touch $@
 
 $(DAGSTER_HOME)/dagster.yaml: dagster.yaml
 	@mkdir -p $(DAGSTER_HOME)

@@ -3,9 +3,9 @@
 set -e
 cd "$(dirname "$0")"
 plugins="${LUMOS_PLUGINS:-../../lumos_dagster/plugins}"
-core="$(mktemp)"
-clang --target=wasm32 -O3 -nostdlib -mbulk-memory -msimd128 -Wall -Werror -I "$plugins/include" \
-  -Wl,--no-entry -Wl,--strip-all -o "$core" normalize.c
-wasm-tools component embed "$plugins/wit/v2" --world transformer-plugin "$core" -o "$core.embedded"
-wasm-tools component new "$core.embedded" -o "${1:-normalize-component.wasm}"
-rm "$core" "$core.embedded"
+work="$(mktemp -d)"
+trap 'rm -r "$work"' EXIT
+clang --target=wasm32 -O3 -mbulk-memory -msimd128 -Wall -Werror -I "$plugins/include" -c normalize.c -o "$work/guest.o"
+wasm-ld --no-entry --strip-all "$work/guest.o" -o "$work/core.wasm"
+wasm-tools component embed "$plugins/wit/v2" --world transformer-plugin "$work/core.wasm" -o "$work/embedded.wasm"
+wasm-tools component new "$work/embedded.wasm" -o "${1:-normalize-component.wasm}"
