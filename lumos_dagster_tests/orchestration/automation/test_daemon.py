@@ -102,4 +102,6 @@ def test_a_backfill_loads_every_partition(ui: DagsterUI, folder: Path) -> None:
 def test_a_tick_of_the_clock_launches_a_run(ui: DagsterUI, folder: Path) -> None:
     wait_until(ended(ui, "ticking", 1), ui)
     assert loaded(folder, "ticking")[0][0] == "tick"
-    assert all({"key": "dagster/schedule_name", "value": "ticking_schedule"} in run["tags"] for run in runs(ui, "ticking"))
+    assert all(
+        {"key": "dagster/schedule_name", "value": "ticking_schedule"} in run["tags"] for run in runs(ui, "ticking")
+    )
