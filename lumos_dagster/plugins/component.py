@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import pyarrow as pa
-from pydantic import BaseModel, SecretStr, create_model
+from pydantic import BaseModel, SecretStr, ValidationInfo, create_model, field_validator
 
 from lumos_dagster.accounting import Task
-from lumos_dagster.errors import ConfigError, PluginError, Problem
+from lumos_dagster.errors import PluginError
 from lumos_dagster.interface import Combiner, Component, Extractor, Loader, LoadResult
 from lumos_dagster.plugins.drivers import driver_named
 from lumos_dagster.plugins.guest import Guest, Kind, Limits, Rights
@@ -54,6 +54,17 @@ class _Foreign(Component):
 
     use: ClassVar[Use]
 
+    @field_validator("*")
+    @classmethod
+    def _may_be_seen(cls, value: Any, info: ValidationInfo) -> Any:
+        """A secret that the plugin may not see is refused before anything runs."""
+        manifest, seen = cls.use.plugin.manifest, cls.use.rights.secrets
+        name = info.field_name and (cls.model_fields[info.field_name].validation_alias or info.field_name)
+        if manifest.driver == "wasm" and isinstance(value, SecretStr) and name not in seen:
+            grant = f"install it with --grant secrets={name}, and let the job's plugins: leave it that"
+            raise ValueError(f"the plugin {manifest.name} was not granted to see this secret; {grant}")
+        return value
+
     @contextmanager
     def _guest(self, task: Task) -> Iterator[Guest]:
         """The guest, opened for this attempt."""
@@ -62,24 +73,14 @@ class _Foreign(Component):
         with driver.open(use.plugin.verified(), use.rights, use.limits, task) as guest:
             yield guest
 
-    def _options(self, task: Task) -> str:
-        """The options as JSON, secrets in the clear where the plugin was granted to see them."""
+    def _json(self, task: Task) -> str:
+        """The options as JSON, secrets in the clear."""
         manifest = self.use.plugin.manifest
-        values = {name: self._shown(name, getattr(self, field)) for name, field in _fields(type(self)).items()}
+        values = {name: getattr(self, field) for name, field in _fields(type(self)).items()}
         values = {name: value for name, value in values.items() if value is not None} | (self.model_extra or {})
         if self.use.kind == "loader" and not manifest.abi.startswith(ABIS_WITHOUT_IDENTITY):
             values["lumos"] = {"load": task.run.load_id, "job": task.run.job, "op": task.op}
         return json.dumps(values, default=_plain, ensure_ascii=False)
-
-    def _shown(self, name: str, value: Any) -> Any:
-        rights = self.use.rights.secrets
-        if not isinstance(value, SecretStr):
-            return value
-        if name in rights:
-            return value.get_secret_value()
-        plugin = self.use.plugin.manifest.name
-        hint = f"Install it with --grant secrets={name}, and let the job's plugins: leave it that."
-        raise ConfigError(Problem(f"the plugin {plugin} was not granted to see this secret", path=name, hint=hint))
 
 
 class ForeignExtractor(_Foreign, Extractor):
@@ -88,7 +89,7 @@ class ForeignExtractor(_Foreign, Extractor):
     @contextmanager
     def read(self, task: Task) -> Iterator[pa.RecordBatchReader]:
         """The guest's rows."""
-        options = self._options(task)
+        options = self._json(task)
         with self._guest(task) as guest, guest.extract(options) as rows:
             yield rows
 
@@ -106,7 +107,7 @@ class ForeignTransformer(_Foreign, Combiner):
     def combine(self, inputs: Mapping[str, pa.RecordBatchReader], task: Task) -> Iterator[pa.RecordBatchReader]:
         """What the guest makes of the rows."""
         (rows,) = inputs.values()
-        options = self._options(task)
+        options = self._json(task)
         with self._guest(task) as guest, guest.transform(options, rows) as changed:
             yield changed
 
@@ -135,7 +136,7 @@ class ForeignLoader(_Foreign, Loader):
                 yield batch
             task.cancellation.check()  # no more rows: what comes next is the commit
 
-        options = self._options(task)
+        options = self._json(task)
         with self._guest(task) as guest:
             loaded = guest.load(options, pa.RecordBatchReader.from_batches(rows.schema, passed()))
         if loaded != given:
@@ -201,7 +202,9 @@ def class_name(plugin: str) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """What JSON has no form for: nested options, else their text."""
+    """What JSON has no form for: secrets, nested options, else their text."""
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
     if isinstance(value, BaseModel):
         return value.model_dump(mode="json", by_alias=True, exclude_none=True)
     return str(value)

@@ -14,6 +14,7 @@ from lumos_dagster.errors import ConfigError
 from lumos_dagster.interface import Component, is_secret
 from lumos_dagster.orchestration.options import config_schema
 from lumos_dagster.plugins.component import foreign_class
+from lumos_dagster.plugins.guest import Rights
 from lumos_dagster.plugins.installed import Installed
 from lumos_dagster.plugins.manifest import read_manifest
 from lumos_dagster_tests.config.parts import SmallCatalog
@@ -49,9 +50,21 @@ def geo() -> type[Component]:
     return made(SCHEMA)
 
 
-def made(schema: dict[str, Any]) -> type[Component]:
-    raw = {"name": "geo", "driver": "wasm", "entry": "geo.wasm", "kinds": ["loader"], "options": schema}
-    return foreign_class(Installed(read_manifest(raw, "plugin.toml"), Path("plugins"), "geo"), "loader")
+GRANTED = Rights(secrets=("token",))
+
+
+def made(schema: dict[str, Any], granted: Rights = GRANTED) -> type[Component]:
+    raw = {
+        "name": "geo",
+        "driver": "wasm",
+        "entry": "geo.wasm",
+        "kinds": ["loader"],
+        "options": schema,
+        "grants": {"secrets": "*"},
+    }
+    return foreign_class(
+        Installed(read_manifest(raw, "plugin.toml"), Path("plugins"), "geo", granted=granted), "loader"
+    )
 
 
 def catalog(geo: type[Component]) -> SmallCatalog:
@@ -119,6 +132,14 @@ def test_a_secret_is_hidden(geo: type[Component]) -> None:
     assert "sesame" not in repr(geo.model_validate({"field": "a", "token": "sesame"}))
     with pytest.raises(ValidationError) as raised:
         geo.model_validate({"field": "a", "token": ["sesame"]})
+    assert "sesame" not in str(raised.value)
+
+
+def test_a_secret_that_a_guest_may_not_see_is_refused_before_anything_runs() -> None:
+    with pytest.raises(
+        ConfigError, match=r"options\.token: the plugin geo was not granted to see this secret"
+    ) as raised:
+        parse_job(JOB % "{field: a, token: sesame}", "geo.yaml", catalog(made(SCHEMA, Rights())))
     assert "sesame" not in str(raised.value)
 
 
