@@ -36,7 +36,10 @@ class Code:
 
 def load(binary: Path) -> Code:
     """The code of a WebAssembly file. Raises PluginError for one that is none, or is damaged."""
-    wasm = binary.read_bytes()
+    try:
+        wasm = binary.read_bytes()
+    except OSError as error:
+        raise PluginError(f"plugin {binary.stem}: {binary.name} cannot be read: {error.strerror}") from None
     if wasm[:8] not in (_CORE, _COMPONENT):
         raise PluginError(f"plugin {binary.stem}: {binary.name} is no WebAssembly module or component")
     kind = wasmtime.Module if wasm[:8] == _CORE else Component
