@@ -49,7 +49,7 @@ static inline void lumos_log(lumos_level level, lumos_text text) {
 
 #ifdef LUMOS_TCP
 typedef struct {
-  int32_t failed;
+  uint8_t failed;
   union {
     uint32_t connection;
     lumos_text text;

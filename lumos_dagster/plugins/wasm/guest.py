@@ -23,7 +23,7 @@ class WasmGuest:
     def extract(self, options: str) -> Iterator[pa.RecordBatchReader]:
         """The rows that it reads."""
         self._dialect.open("extractor", options)
-        yield Shape(self._sandbox).reader(iter(self._dialect.next, None), list)
+        yield Shape(self._sandbox.error).reader(iter(self._dialect.next, None), list)
         self._dialect.close()
 
     @contextmanager
@@ -37,7 +37,9 @@ class WasmGuest:
                 pa.RecordBatch.from_arrays([pa.array([], kind) for kind in rows.schema.types], schema=rows.schema)
             )
 
-        yield Shape(self._sandbox, rows.schema).reader((dialect.apply(part) for part in self._parts(rows)), of_none)
+        yield Shape(self._sandbox.error, rows.schema).reader(
+            (dialect.apply(part) for part in self._parts(rows)), of_none
+        )
         dialect.close()
 
     def load(self, options: str, rows: pa.RecordBatchReader) -> int:

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 
 from lumos_dagster.errors import ConfigError, DataError
+from lumos_dagster.plugins.lock import read_lock
 from lumos_dagster.plugins.wasm import WasmDriver
 from lumos_dagster_tests.plugins.wasm.guests import Guests
 
@@ -96,6 +97,14 @@ def test_a_plugin_says_of_itself_what_its_manifest_says(name: str, guests: Guest
 
     assert (found.name, found.version, found.license) == (name, "1.0.0", "MIT")
     assert found.options[""]["type"] == "object"
+
+
+def test_what_is_shipped_is_what_the_lock_says() -> None:
+    installed = read_lock(PLUGINS)
+
+    assert {"mongodb-wasm", "synthetic", "digest", *SHIPPED} <= installed.keys()
+    for plugin in installed.values():
+        plugin.verified()
 
 
 def test_made_up_customers_are_the_same_for_the_same_seed(guests: Guests) -> None:

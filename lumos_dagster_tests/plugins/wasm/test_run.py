@@ -13,6 +13,7 @@ from lumos_dagster.plugins.guest import Rights
 from lumos_dagster.plugins.store import install
 from lumos_dagster_tests.plugins.wasm.guests import core
 
+PROJECT = Path(__file__).parents[3]
 LOUD_LOOP = core(
     "(call $log (i32.const 1) (i32.const 4096) (i32.const 13)) (loop $l (br $l)) (unreachable)",
     {"name": "loops"},
@@ -79,3 +80,14 @@ def test_a_guest_that_never_ends_fails_its_op_and_the_others_go_on(tmp_path: Pat
     assert "plugin loops: transform: ran longer than its limit of 0.5 s" in said
     assert (tmp_path / "kept.csv").read_text() == "word\none\ntwo\n"
     assert not (tmp_path / "lost.csv").exists()
+
+
+def test_the_job_of_the_example_plugins_runs(tmp_path: Path) -> None:
+    (tmp_path / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
+    command = [Path(sys.executable).with_name("lumos"), "run", "made_up_customers"]
+    environment = {**os.environ, "DAGSTER_HOME": str(tmp_path)}
+
+    done = subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "info: 20000 rows, checksum 3573c4d93482afe3" in done.stdout

@@ -18,7 +18,7 @@ ABI = "lumos:plugin@2"
 class ComponentV2:
     """Guests of this ABI."""
 
-    batch_rows = 50_000
+    batch_rows = 20_000
 
     def __init__(self, sandbox: Sandbox, rights: Rights) -> None:
         self._sandbox = sandbox

@@ -96,7 +96,7 @@ class Core:
         if not data:
             return None
         if data.startswith(_IPC):
-            return from_ipc(data, self._sandbox)
+            return from_ipc(data, self._sandbox.error)
         return self._unless_error(document(data, self._sandbox)) if data.lstrip()[:1] == b"{" else data
 
     def _answer(self, name: str, *arguments: bytes) -> Any:

@@ -1,10 +1,11 @@
 """Arrow IPC streams to and from a guest."""
 
+from collections.abc import Callable
+
 import pyarrow as pa
 from pyarrow import types
 
 from lumos_dagster.conversion.frames import Array
-from lumos_dagster.plugins.wasm.sandbox import Sandbox
 
 
 def to_ipc(rows: pa.RecordBatch) -> bytes:
@@ -18,14 +19,14 @@ def to_ipc(rows: pa.RecordBatch) -> bytes:
     return sink.getvalue().to_pybytes()
 
 
-def from_ipc(data: bytes, sandbox: Sandbox) -> pa.Table:
+def from_ipc(data: bytes, error_of: Callable[[str], Exception]) -> pa.Table:
     """The rows of a stream, each value of them checked, since a guest wrote it. Raises PluginError."""
     try:
         with pa.ipc.open_stream(data) as reader:
             rows = reader.read_all()
         rows.validate(full=True)
     except (pa.ArrowException, OSError) as error:
-        raise sandbox.error(f"gave a malformed Arrow stream: {' '.join(str(error).split())}") from None
+        raise error_of(f"gave a malformed Arrow stream: {' '.join(str(error).split())}") from None
     return rows
 
 
