@@ -55,6 +55,11 @@ class Component(StrictModel, ABC):
         return ""
 
     @classmethod
+    def hidden(cls, options: Mapping[str, Raw]) -> Iterator[str]:
+        """The texts within options that may be secrets, beside the options that are secret as a whole."""
+        yield from ()
+
+    @classmethod
     def outputs(cls, options: Mapping[str, Raw]) -> tuple[str, ...]:
         """What its rows are parted into, where each child names the part that it takes; none for one stream to all."""
         return ()

@@ -15,8 +15,6 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
-import pandas as pd
-
 from lumos_dagster.files import filesystem, is_local, join, open_atomic, open_input
 
 State = Literal["kept", "failed", "superseded"]
@@ -178,7 +176,23 @@ def _decoded(value: Any) -> Any:
 
 def _timestamp(text: str) -> datetime:
     """Python knows microseconds only, and would drop what is finer without a word."""
-    return pd.Timestamp(text) if re.search(r"\.\d{7,}", text) else datetime.fromisoformat(text)
+    if not re.search(r"\.\d{7,}", text):
+        return datetime.fromisoformat(text)
+    import pandas as pd
+
+    return pd.Timestamp(text)
+
+
+def _spelled_duration(value: timedelta) -> str:
+    import pandas as pd
+
+    return pd.Timedelta(value).isoformat()
+
+
+def _duration(text: str) -> timedelta:
+    import pandas as pd
+
+    return pd.Timedelta(text).to_pytimedelta()
 
 
 _SPELLED: tuple[tuple[type, str, Callable[[Any], str]], ...] = (
@@ -187,7 +201,7 @@ _SPELLED: tuple[tuple[type, str, Callable[[Any], str]], ...] = (
     (datetime, "$timestamp", lambda value: str(value.isoformat())),
     (date, "$date", date.isoformat),
     (time, "$time", time.isoformat),
-    (timedelta, "$duration", lambda value: pd.Timedelta(value).isoformat()),
+    (timedelta, "$duration", _spelled_duration),
 )
 """The first that a value is one of counts: a datetime is a date too."""
 _READ: Mapping[str, Callable[[str], Any]] = {
@@ -197,7 +211,7 @@ _READ: Mapping[str, Callable[[str], Any]] = {
     "$timestamp": _timestamp,
     "$date": date.fromisoformat,
     "$time": time.fromisoformat,
-    "$duration": lambda text: pd.Timedelta(text).to_pytimedelta(),
+    "$duration": _duration,
 }
 
 

@@ -3,13 +3,15 @@
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-import pandas as pd
 import pyarrow as pa
 
 from lumos_dagster.accounting import Book
 from lumos_dagster.errors import DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class Source(Protocol):
@@ -58,14 +60,16 @@ class Relation:
         with self.open() as rows:
             return rows.read_all()
 
-    def to_pandas(self) -> pd.DataFrame:
+    def to_pandas(self) -> "pd.DataFrame":
         """All rows in memory, with Arrow-backed columns, so that no integer or null turns into a float."""
+        import pandas as pd
+
         return self.to_table().to_pandas(types_mapper=pd.ArrowDtype)
 
     @staticmethod
-    def of(table: pa.Table | pd.DataFrame) -> "Relation":
+    def of(table: "pa.Table | pd.DataFrame") -> "Relation":
         """A Relation over rows in memory."""
-        if isinstance(table, pd.DataFrame):
+        if not isinstance(table, pa.Table):
             table = pa.Table.from_pandas(table, preserve_index=False).replace_schema_metadata(None)
         return Relation(InMemory(table))
 

@@ -1,6 +1,7 @@
 """The rules of docs/architecture.md that a machine can hold the code against."""
 
 import ast
+import os
 import re
 import subprocess
 import sys
@@ -204,3 +205,13 @@ def _jobs_in(page: Path) -> Iterator[tuple[str, str]]:
     for match in re.finditer(r"^```ya?ml\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
         if re.search(r"^jobs:", match[1], re.MULTILINE):
             yield f"{page.relative_to(ROOT)}:{text[: match.start()].count(chr(10)) + 2}", match[1]
+
+
+def test_a_location_of_simple_jobs_loads_no_library_that_its_jobs_do_not_use(tmp_path: Path) -> None:
+    job = "version: 1\nname: a\njobs:\n  r: {type: extractor, extractor_type: memory}\n  w: {type: loader, loader_type: csv, options: {file_path: x}, depends_on: r}\n"
+    (tmp_path / "a.yaml").write_text(job)
+    program = "import lumos_dagster.definitions, sys; print(' '.join(sys.modules))"
+    environment = {**os.environ, "LUMOS_JOBS_DIR": str(tmp_path), "LUMOS_STRICT": "1"}
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
+    unused = {"duckdb", "oracledb", "pandas", "psycopg", "pymongo", "pymysql", "pytds", "rich", "sqlglot", "wasmtime"}
+    assert not unused & set(done.stdout.split())

@@ -31,10 +31,12 @@ def left_to(component: type[Component], file: FileText, path: str) -> type[Compo
 
 def plugin_problems(file: FileText, components: Components) -> Iterator[Problem]:
     """Every mistake under `plugins`: one that nobody has installed, and what a job file cannot give."""
+    if not file.plugins:
+        return
     known = {
         name.removeprefix("plugin:"): found for kind in _KINDS for name, found in of_kind(components, kind).items()
     }
-    for name, left in (file.plugins or {}).items():
+    for name, left in file.plugins.items():
         path = f"plugins.{name}"
         if name in components.unusable:
             yield Problem(f"the plugin {name!r} cannot be used: {components.unusable[name]}", path=path)

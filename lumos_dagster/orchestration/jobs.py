@@ -8,11 +8,11 @@ import dagster as dg
 
 from lumos_dagster.config.model import JobFile, Pipeline
 from lumos_dagster.orchestration.automation.partitions import partitions_definition
-from lumos_dagster.orchestration.io_managers.relation import RELATION_IO, relation_io_manager
 from lumos_dagster.orchestration.launch import DIGEST, OP_DIGESTS, op_digests
 from lumos_dagster.orchestration.names import DONE, ROWS, definition_name, done_output, order_input, rows_input
 from lumos_dagster.orchestration.ops import make_op
 from lumos_dagster.orchestration.redaction import shown_text
+from lumos_dagster.orchestration.relation_io import RELATION_IO, relation_io_manager
 from lumos_dagster.orchestration.resources import LUMOS, lumos_resource
 from lumos_dagster.plan import Node, Path, Plan, make_plan
 

@@ -11,10 +11,10 @@ from lumos_dagster.cancellation import Cancellation
 from lumos_dagster.errors import ConfigError
 from lumos_dagster.orchestration.attempt import run_attempt
 from lumos_dagster.orchestration.failures import guarded, retry_policy
-from lumos_dagster.orchestration.io_managers.relation import RELATION_IO
 from lumos_dagster.orchestration.launch import read_launch
 from lumos_dagster.orchestration.names import DONE, ROWS, definition_name, order_input, rows_input
 from lumos_dagster.orchestration.options import config_schema
+from lumos_dagster.orchestration.relation_io import RELATION_IO
 from lumos_dagster.orchestration.reporting import metadata_of, progress_line, report_failure, report_load
 from lumos_dagster.orchestration.resources import LUMOS, LumosSettings
 from lumos_dagster.orchestration.sweep import sweep

@@ -12,7 +12,6 @@ from pydantic_core import PydanticUndefined, to_jsonable_python
 
 from lumos_dagster.config.model import Entry
 from lumos_dagster.interface import is_secret
-from lumos_dagster.transforms.operations import secrets_of
 from lumos_dagster.values import Raw, has_placeholder
 
 _SCALARS: Mapping[object, object] = {str: str, int: int, float: float, bool: bool}
@@ -44,7 +43,7 @@ def _default(name: str, field: FieldInfo, entry: Entry) -> object:
     """The value as written in the YAML, else the option's own default; none for what may hold a secret."""
     if name in entry.options:
         value = entry.options[name]
-        inside = any(not has_placeholder(secret) for secret in secrets_of(value))
+        inside = any(not has_placeholder(secret) for secret in entry.component.hidden({name: value}))
         return _NO_DEFAULT if inside or (is_secret(field) and _tells_a_secret(value)) else value
     if field.default is PydanticUndefined or field.default is None:
         return _NO_DEFAULT

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 
 from lumos_dagster.config.model import Entry, JobFile
 from lumos_dagster.interface import is_secret
-from lumos_dagster.transforms.operations import secrets_of
 from lumos_dagster.values import has_placeholder
 
 _PASSWORD_IN_URL = re.compile(r"(://[^/\s:@]*:)[^/\s@]+(@)|(password=)[^&;\s\"']+", re.IGNORECASE)
@@ -30,4 +29,5 @@ def _of_entry(entry: Entry) -> Iterator[str]:
         value = entry.options.get(name)
         if is_secret(field) and isinstance(value, str) and value and "://" not in value and not has_placeholder(value):
             yield value
-        yield from (secret for secret in secrets_of(value) if secret and not has_placeholder(secret))
+    hidden = entry.component.hidden(entry.options)
+    yield from (secret for secret in hidden if secret and not has_placeholder(secret))

@@ -1,6 +1,6 @@
 """The `json` transformer (also `default` and `basic`): an ordered list of operations."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 
 import pyarrow as pa
@@ -8,7 +8,7 @@ from pydantic import AliasChoices, BeforeValidator, Field
 
 from lumos_dagster.interface import Rule, Task, Transformer
 from lumos_dagster.transforms.operation import Operation, bind_all, run_all
-from lumos_dagster.transforms.operations import OneOperation, rules_of
+from lumos_dagster.transforms.operations import OneOperation, rules_of, secrets_of
 from lumos_dagster.values import Raw
 
 
@@ -25,6 +25,11 @@ class Json(Transformer):
         validation_alias=AliasChoices("transforms", "operations")
     )
     """The operations, in order; each names itself by `operation:` or `type:`."""
+
+    @classmethod
+    def hidden(cls, options: Mapping[str, Raw]) -> Iterator[str]:
+        """What its operations keep secret, such as salts."""
+        yield from secrets_of(options.get("transforms"))
 
     @classmethod
     def rules(cls, options: Mapping[str, Raw]) -> tuple[Rule, ...]:

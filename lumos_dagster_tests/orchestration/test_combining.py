@@ -10,7 +10,12 @@ import pyarrow as pa
 import pytest
 
 from lumos_dagster.config.model import Execution, Retry
-from lumos_dagster.transforms import Aggregate, Join, Python, Sort, Split, Sql
+from lumos_dagster.transforms.aggregate import Aggregate
+from lumos_dagster.transforms.join import Join
+from lumos_dagster.transforms.python import Python
+from lumos_dagster.transforms.sort import Sort
+from lumos_dagster.transforms.split import Split
+from lumos_dagster.transforms.sql import Sql
 from lumos_dagster_tests.orchestration.parts import Book, Numbers, entry, job, run_job
 from lumos_dagster_tests.orchestration.test_executors import run
 

@@ -2,7 +2,7 @@
 
 from lumos_dagster.orchestration.options import config_schema
 from lumos_dagster.orchestration.redaction import shown_text
-from lumos_dagster.transforms import Json
+from lumos_dagster.transforms.json import Json
 from lumos_dagster_tests.orchestration.parts import Numbers, entry, job
 
 TEXT = """

@@ -13,7 +13,7 @@ from lumos_dagster.accounting import Book, Count, Rule, Verdict
 from lumos_dagster.combination import Combination
 from lumos_dagster.interface import Combiner, Deferred, OnError, Transformation, Transformer
 from lumos_dagster.relation import Relation
-from lumos_dagster.transforms import Json
+from lumos_dagster.transforms.json import Json
 from lumos_dagster.values import RunContext
 
 NOW = datetime(2026, 3, 4, 5, 6, 7, 89, UTC)

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from lumos_dagster.errors import ConfigError, DataError
-from lumos_dagster.transforms import Aggregate
+from lumos_dagster.transforms.aggregate import Aggregate
 from lumos_dagster_tests.transforms.running import combine
 from lumos_dagster_tests.transforms.tables import LARGE_ROWS, SCHEMA, SMALL, large_table, random_table, spills
 

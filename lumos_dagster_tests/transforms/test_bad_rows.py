@@ -13,7 +13,7 @@ from lumos_dagster.accounting import Book, OnError, Rule, Verdict
 from lumos_dagster.errors import DataError
 from lumos_dagster.interface import Deferred, Transformation
 from lumos_dagster.relation import Relation
-from lumos_dagster.transforms import Json
+from lumos_dagster.transforms.json import Json
 from lumos_dagster_tests.transforms.running import RUN, operate
 
 TABLE = pa.table({"id": ["a", "b", "c", "d", "e"], "n": ["1", "x", "3", "y", None]})

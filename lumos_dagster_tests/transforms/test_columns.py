@@ -12,7 +12,8 @@ from pydantic import ValidationError
 from lumos_dagster.catalog import Catalog
 from lumos_dagster.config import json_schema
 from lumos_dagster.errors import ConfigError
-from lumos_dagster.transforms import Json, Map
+from lumos_dagster.transforms.json import Json
+from lumos_dagster.transforms.map import Map
 from lumos_dagster.transforms.operations import OPERATIONS
 from lumos_dagster.transforms.operations.columns import RemoveField
 from lumos_dagster_tests.transforms.running import operate, transform

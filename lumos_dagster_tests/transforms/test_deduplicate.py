@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from lumos_dagster.errors import ConfigError
-from lumos_dagster.transforms import Deduplicate
+from lumos_dagster.transforms.deduplicate import Deduplicate
 from lumos_dagster_tests.transforms.running import combine
 from lumos_dagster_tests.transforms.tables import LARGE_ROWS, SCHEMA, SMALL, large_table, random_table, spills
 

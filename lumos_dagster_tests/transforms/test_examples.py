@@ -4,7 +4,9 @@ from datetime import UTC, date, datetime
 
 import pyarrow as pa
 
-from lumos_dagster.transforms import Filter, Json, Map
+from lumos_dagster.transforms.filter import Filter
+from lumos_dagster.transforms.json import Json
+from lumos_dagster.transforms.map import Map
 from lumos_dagster_tests.transforms.running import NOW, transform
 
 

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lumos_dagster.errors import ConfigError
-from lumos_dagster.transforms import Filter
+from lumos_dagster.transforms.filter import Filter
 from lumos_dagster_tests.transforms.running import NOW, one, operate, transform
 
 TEXTS = ["active", "Active", "5", "5.0", "10", "-3", "", None, "x"]

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from lumos_dagster.errors import ConfigError
-from lumos_dagster.transforms import Join
+from lumos_dagster.transforms.join import Join
 from lumos_dagster_tests.transforms.running import combine
 from lumos_dagster_tests.transforms.tables import LARGE_ROWS, SCHEMA, large_table, random_table, spills
 

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from lumos_dagster.errors import ConfigError, DataError, FunctionError
-from lumos_dagster.transforms import Python
+from lumos_dagster.transforms.python import Python
 from lumos_dagster_tests.transforms import functions
 from lumos_dagster_tests.transforms.running import Result, combine
 

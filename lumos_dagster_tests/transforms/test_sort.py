@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from lumos_dagster.errors import ConfigError, TerminalError
-from lumos_dagster.transforms import Sort
+from lumos_dagster.transforms.sort import Sort
 from lumos_dagster_tests.transforms.running import combine
 from lumos_dagster_tests.transforms.tables import LARGE_ROWS, SCHEMA, SMALL, large_table, random_table, spills
 

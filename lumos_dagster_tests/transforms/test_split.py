@@ -12,7 +12,7 @@ from lumos_dagster.config import parse_job
 from lumos_dagster.errors import ConfigError
 from lumos_dagster.plan import make_plan
 from lumos_dagster.relation import Relation
-from lumos_dagster.transforms import Split
+from lumos_dagster.transforms.split import Split
 from lumos_dagster_tests.transforms.running import transform
 from lumos_dagster_tests.transforms.tables import SCHEMA, random_table
 

@@ -18,7 +18,7 @@ from lumos_dagster.combination import Combination
 from lumos_dagster.errors import ConfigError, DataError, Interrupted, TransientError
 from lumos_dagster.interface import Deferred
 from lumos_dagster.relation import Relation
-from lumos_dagster.transforms import Sql
+from lumos_dagster.transforms.sql import Sql
 from lumos_dagster.values import RunContext
 from lumos_dagster_tests.transforms.running import Result, combine
 from lumos_dagster_tests.transforms.tables import LARGE_ROWS, SMALL, large_table, random_table, spills

@@ -9,7 +9,6 @@ import pyarrow.compute as pc
 
 from lumos_dagster.accounting import Book
 from lumos_dagster.config.model import SqlSensor
-from lumos_dagster.connectors.jdbc import JdbcExtractor
 from lumos_dagster.errors import ConfigError, DataError
 from lumos_dagster.interface import Deferred, Extraction
 from lumos_dagster.values import RunContext
@@ -45,6 +44,8 @@ def grown_value(sensor: SqlSensor, cursor: str | None, run: RunContext) -> Growt
 
 
 def _single(sensor: SqlSensor, run: RunContext) -> Any:
+    from lumos_dagster.connectors.jdbc import JdbcExtractor
+
     options = {"connection_string": sensor.connection_string.get_secret_value(), "query": sensor.query}
     rows = 0
     found: Any = None

@@ -11,12 +11,10 @@ from lumos_dagster.connectors.mongodb import MongoExtractor, MongoLoader
 from lumos_dagster.files import join
 from lumos_dagster.interface import Extractor, Loader
 from lumos_dagster.orchestration.io_managers.connector import ConnectorIOManager
-from lumos_dagster.orchestration.io_managers.relation import RELATION_IO, relation_io_manager
 from lumos_dagster.values import Raw
 
 __all__ = [
-    "RELATION_IO", "ConnectorIOManager", "CsvIOManager", "JdbcIOManager", "MemoryIOManager", "MongoIOManager",
-    "relation_io_manager",
+    "ConnectorIOManager", "CsvIOManager", "JdbcIOManager", "MemoryIOManager", "MongoIOManager",
 ]  # fmt: skip
 
 

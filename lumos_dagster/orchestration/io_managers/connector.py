@@ -12,9 +12,12 @@ from lumos_dagster.accounting import Book
 from lumos_dagster.interface import Deferred, Extraction, Extractor, Loader, counted_in
 from lumos_dagster.orchestration.failures import refused
 from lumos_dagster.orchestration.launch import run_context
-from lumos_dagster.orchestration.rows import Rows, as_relation
+from lumos_dagster.orchestration.rows import as_relation
 from lumos_dagster.relation import Relation
 from lumos_dagster.values import Raw
+
+Rows = Relation | pa.Table | pd.DataFrame
+"""What an asset or op of a user's own may give and take."""
 
 
 class ConnectorIOManager(dg.ConfigurableIOManager):
