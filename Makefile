@@ -52,7 +52,7 @@ $(BIN)/python:
 
 .venv/.installed-test: pyproject.toml | $(BIN)/python
 	$(BIN)/pip install -q -e '.[test]'
-	@(command -v chromium && command -v clang && command -v wasm-ld && command -v mariadbd && command -v my_print_defaults && ls /usr/lib/postgresql/*/bin/postgres) >/dev/null 2>&1 || { apt-get update -q && apt-get install -qy --no-install-recommends chromium clang lld mariadb-server-core mariadb-client-core postgresql; } >/dev/null
+	@(command -v chromium && command -v clang && command -v gcc && command -v wasm-ld && command -v mariadbd && command -v my_print_defaults && ls /usr/lib/postgresql/*/bin/postgres) >/dev/null 2>&1 || { apt-get update -q && apt-get install -qy --no-install-recommends chromium clang gcc libc6-dev lld mariadb-server-core mariadb-client-core postgresql; } >/dev/null
 	@touch $@ .venv/.installed
 
 .venv/.installed-slow: .venv/.installed-test

@@ -1,0 +1,1 @@
+"""Tests of native plugins, compiled when they are needed."""
