@@ -13,15 +13,15 @@ from lumos_dagster.errors import ConfigError, Problem
 _SUFFIXES = (".yaml", ".yml")
 
 
-def load_job(path: str | Path, catalog: Components) -> JobFile:
-    """Read one job file. Raises ConfigError with every mistake in it."""
+def load_job(path: str | Path, catalog: Components, name: str = "") -> JobFile:
+    """Read one job file, called as it or `name`. Raises ConfigError with every mistake in it."""
     file = str(path)
     try:
         with Path(path).open("rb") as stream:
             raw = stream.read(MAX_BYTES + 1)
     except OSError as error:
         raise ConfigError(Problem(f"the job file cannot be read: {error.strerror}", file=file)) from None
-    return parse_job(decode(raw, file), file, catalog)
+    return parse_job(decode(raw, file), file, catalog, name)
 
 
 def find_job_files(folder: str | Path) -> list[Path]:

@@ -22,8 +22,11 @@ _LATER = {
 }
 
 
-def parse_job(text: str, file: str, catalog: Components) -> JobFile:
-    """Read a job file's text. Raises ConfigError with all mistakes, in the order of the file."""
+def parse_job(text: str, file: str, catalog: Components, name: str = "") -> JobFile:
+    """Read a job file's text. Raises ConfigError with all mistakes, in the order of the file.
+
+    The Dagster job is called `name`, by default as the file.
+    """
     document = read_yaml(text, file)
     findings = Findings(file, document)
     data = document.data
@@ -35,7 +38,7 @@ def parse_job(text: str, file: str, catalog: Components) -> JobFile:
     findings.add(*plugin_problems(header, catalog))
     for warning in plugin_warnings(header):
         findings.warn(warning)
-    name = dagster_name(file)
+    name = dagster_name(name or file)
     sensors = read_sensors(header, name, findings)
     partitions = read_partitions(header.partitions, drafts, findings)
     _warn_of_later(header, findings)

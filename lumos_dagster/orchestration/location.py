@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import dagster as dg
@@ -16,6 +16,7 @@ from lumos_dagster.orchestration.automation.sensors import sensors_of
 from lumos_dagster.orchestration.jobs import build_job
 from lumos_dagster.orchestration.plugins import LumosPlugins
 
+Broken = tuple[str, ConfigError]
 _log = logging.getLogger("lumos")
 
 
@@ -39,6 +40,18 @@ def build_definitions(
     if not folder.is_dir():
         raise ConfigError(f"the folder of job files {str(folder)!r} does not exist; set LUMOS_JOBS_DIR")
     job_files, broken = load_folder(folder, catalog or (plugins or LumosPlugins()).catalog())
+    is_strict = os.environ.get("LUMOS_STRICT") == "1"
+    return _definitions(job_files, broken, is_strict, {"plugins": plugins} if plugins else {})
+
+
+def build_job_definitions(job_file: JobFile) -> dg.Definitions:
+    """As build_definitions, of one file. Raises ConfigError for any mistake."""
+    return _definitions([job_file], [], True, {})
+
+
+def _definitions(
+    job_files: Sequence[JobFile], broken: list[Broken], is_strict: bool, resources: Mapping[str, LumosPlugins]
+) -> dg.Definitions:
     jobs: dict[str, dg.JobDefinition] = {}
     owners: dict[str, str] = {}
     for job_file in job_files:
@@ -53,7 +66,7 @@ def build_definitions(
             _log.warning("%s", warning)
     schedules: list[dg.ScheduleDefinition] = []
     sensors: list[dg.SensorDefinition] = []
-    without_sensors: list[tuple[str | Path, ConfigError]] = []
+    without_sensors: list[Broken] = []
     for job_file in job_files:
         if job_file.name not in jobs:
             continue
@@ -62,9 +75,8 @@ def build_definitions(
             sensors.extend([*sensors_of(job_file, jobs[job_file.name], jobs)])
         except ConfigError as error:
             without_sensors.append((job_file.path, error))
-    _report(broken, "is left out of the code location")
-    _report(without_sensors, "is there, but none of its sensors is")
-    resources = {"plugins": plugins} if plugins else None
+    _report(broken, "is left out of the code location", is_strict)
+    _report(without_sensors, "is there, but none of its sensors is", is_strict)
     return dg.Definitions(jobs=list(jobs.values()), schedules=schedules, sensors=sensors, resources=resources)
 
 
@@ -92,10 +104,10 @@ def _definition_names(graph: dg.GraphDefinition) -> Iterator[str]:
             yield node.name
 
 
-def _report(broken: Iterable[tuple[str | Path, ConfigError]], what: str) -> None:
+def _report(broken: Iterable[Broken], what: str, is_strict: bool) -> None:
     problems: list[Problem] = []
     for path, error in broken:
         _log.error("%s %s:\n%s", path, what, error)
         problems.extend(error.problems)
-    if problems and os.environ.get("LUMOS_STRICT") == "1":
+    if problems and is_strict:
         raise ConfigError(problems)

@@ -1,0 +1,1 @@
+"""The component in a project made with dg."""
