@@ -96,7 +96,7 @@ def test_the_folder_is_the_one_that_is_named_else_the_one_here(tmp_path: Path, m
 def test_the_jobs_shipped_with_the_project_are_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LUMOS_STRICT", "1")
     assert job_names(build_definitions(PROJECT / "yaml_jobs")) == {
-        "made_up_customers", "native_customers", "quickstart", "strike_chain", "strike_files", "strikes_to_mongodb",
+        "earthquakes", "made_up_customers", "native_customers", "quickstart", "strike_chain", "strike_files", "strikes_to_mongodb",
     }  # fmt: skip
 
 
