@@ -13,6 +13,7 @@ from lumos_dagster.connectors.csv.columns import Columns
 from lumos_dagster.connectors.csv.dialect import Dialect, Record
 from lumos_dagster.connectors.csv.packing import Compression
 from lumos_dagster.connectors.csv.source import open_csv
+from lumos_dagster.connectors.csv.text import legible
 from lumos_dagster.conversion import Converted, convert
 from lumos_dagster.errors import DataError
 from lumos_dagster.files import shown
@@ -78,7 +79,7 @@ class CsvFiles:
             notes["blank lines"] = notes.get("blank lines", 0) + block.blank
         on_error = self._task.on_error
         misfits = (
-            _misfit(block.name, record, self._seen + before + index + 1, len(columns.found))
+            self._misfit(block.name, record, self._seen + before + index + 1, len(columns.found))
             for index, (before, record) in enumerate(block.bad)
         )
         self._task.bad_rows(misfits, len(block.bad), "fail" if on_error == "null" else on_error)
@@ -90,6 +91,11 @@ class CsvFiles:
         batch = self._without_bad_values(batch, block, values, columns)
         self._seen += block.rows + len(block.bad)
         return batch
+
+    def _misfit(self, name: str, record: Record, number: int, width: int) -> BadRow:
+        text = legible(record.text, self._layout.dialect.encoding)
+        reason = f"{record.misfit(width)} {_where(name, record)}"
+        return BadRow(number, "", text, reason, {"file": name, "line": record.line, "byte": record.at, "text": text})
 
     def _without_bad_values(
         self, batch: pa.RecordBatch, block: Block, values: list[Converted], columns: Columns
@@ -147,12 +153,6 @@ def header_of(name: str, text: CsvBlocks, layout: Layout) -> tuple[str, ...]:
             f"file with has_header: false and skip_rows: {text.line - 1}, and the columns are column_0, column_1, .."
         )
     return names
-
-
-def _misfit(name: str, record: Record, number: int, width: int) -> BadRow:
-    text = record.text.decode(errors="backslashreplace")
-    reason = f"{record.misfit(width)} {_where(name, record)}"
-    return BadRow(number, "", text, reason, {"file": name, "line": record.line, "byte": record.at, "text": text})
 
 
 def _where(name: str, record: Record) -> str:

@@ -125,6 +125,17 @@ def wrong_bytes(text: bytes, start: int) -> bytes:
     return bytes(ord(mark) & 0xFF for mark in marked[0].decode("utf-8", "surrogatepass")) if marked else b""
 
 
+def legible(text: bytes, encoding: str) -> str:
+    """The text for a person, each wrong byte of the file as `\\xff`."""
+    if encoding != "utf-8":
+        text = _WRONG.sub(lambda found: _escaped(wrong_bytes(found[0], 0)), text)
+    return text.decode(errors="backslashreplace")
+
+
+def _escaped(wrong: bytes) -> bytes:
+    return "".join(f"\\x{byte:02x}" for byte in wrong).encode()
+
+
 def _marked(error: UnicodeError) -> tuple[str, int]:
     if not isinstance(error, UnicodeDecodeError):
         raise error

@@ -112,7 +112,11 @@ def test_a_header_that_names_no_columns(tmp_path: Path, book: Book, header: byte
 @pytest.mark.parametrize(
     ("data", "encoding", "message"),
     [
-        (b"a\n1\n\xff\xff\n", "gb18030", r"the bytes ff ff are not gb18030; if the whole file.*line 3, byte 4\)"),
+        (
+            b"a\n1\n\xff\xff\n",
+            "gb18030",
+            r"value '\\\\xff\\\\xff': the bytes ff ff are not gb18030; if the whole file.*line 3, byte 4\)",
+        ),
         (b"a\n1\n\xe9\n", "ascii", r"the bytes e9 are not ascii; .*line 3, byte 4\)"),
         ("a\n1\n".encode("utf-16")[:-1], "utf-16", r"the bytes 0a are not utf-16.*line 2, byte 8\)"),
         ("a\n1\n".encode("utf-16"), "utf-8", "byte order mark of UTF-16: set encoding: utf-16$"),
