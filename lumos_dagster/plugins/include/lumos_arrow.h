@@ -234,19 +234,24 @@ static inline lumos_text lumos_table_write(const lumos_table *table) {
   uint32_t nodes = table->nodes + added, buffers = table->buffers + 3 * added;
   lumos_node *node = lumos_alloc(nodes * sizeof(lumos_node));
   lumos_place *place = lumos_alloc(buffers * sizeof(lumos_place));
+  const char **from = lumos_alloc(buffers * sizeof(char *));
   memcpy(node, table->node, table->nodes * sizeof(lumos_node));
   memcpy(place, table->buffer, table->buffers * sizeof(lumos_place));
-  int64_t body = (table->body_size + 7) & ~(int64_t)7;
+  for (uint32_t at = 0; at < table->buffers; at++) from[at] = (const char *)table->body + place[at].offset;
   for (uint32_t at = 0, next = 0; at < table->new_texts; at++) {
     const lumos_new_text *text = &table->new_text[at];
     uint32_t its_node = text->column < 0 ? table->nodes + next : table->column[text->column].node;
     uint32_t its_place = text->column < 0 ? table->buffers + 3 * next++ : table->column[text->column].buffer;
+    const lumos_place *nulls = &table->buffer[table->column[text->like].buffer];
     node[its_node] = table->node[table->column[text->like].node];
-    place[its_place] = table->buffer[table->column[text->like].buffer];
-    place[its_place + 1] = (lumos_place){body, (table->rows + 1) * 4};
-    body += (place[its_place + 1].length + 7) & ~(int64_t)7;
-    place[its_place + 2] = (lumos_place){body, text->ends[table->rows]};
-    body += (place[its_place + 2].length + 7) & ~(int64_t)7;
+    from[its_place] = (const char *)table->body + nulls->offset, place[its_place].length = nulls->length;
+    from[its_place + 1] = (const char *)text->ends, place[its_place + 1].length = (table->rows + 1) * 4;
+    from[its_place + 2] = text->bytes, place[its_place + 2].length = text->ends[table->rows];
+  }
+  int64_t body = 0;
+  for (uint32_t at = 0; at < buffers; at++) {
+    place[at].offset = body;
+    body += (place[at].length + 7) & ~(int64_t)7;
   }
   lumos_more(&out, (size_t)body + table->schema_size + 1024 + 32 * (nodes + buffers) + 8 * table->columns);
   out.size = 0;
@@ -268,12 +273,8 @@ static inline lumos_text lumos_table_write(const lumos_table *table) {
   LUMOS_PUT(&out, uint32_t, buffers);
   lumos_put(&out, (const char *)place, buffers * sizeof(lumos_place));
   lumos_end_message(&out, base);
-  lumos_put(&out, (const char *)table->body, (size_t)table->body_size);
-  lumos_put_zeros(&out, 8, base);
-  for (uint32_t at = 0; at < table->new_texts; at++) {
-    lumos_put(&out, (const char *)table->new_text[at].ends, (size_t)(table->rows + 1) * 4);
-    lumos_put_zeros(&out, 8, base);
-    lumos_put(&out, table->new_text[at].bytes, (size_t)table->new_text[at].ends[table->rows]);
+  for (uint32_t at = 0; at < buffers; at++) {
+    lumos_put(&out, from[at], (size_t)place[at].length);
     lumos_put_zeros(&out, 8, base);
   }
   LUMOS_PUT(&out, uint32_t, 0xffffffff);

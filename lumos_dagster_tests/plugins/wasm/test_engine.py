@@ -40,7 +40,7 @@ def test_code_is_compiled_once_and_then_ready_in_milliseconds(guests: Guests) ->
         with guests.guest(binary):
             return time.perf_counter() - started
 
-    assert min(seconds() for _ in range(5)) < 0.05
+    assert min(seconds() for _ in range(5)) < 0.5
 
 
 @pytest.mark.parametrize("harm", ["a bit", "the digest", "the end"])

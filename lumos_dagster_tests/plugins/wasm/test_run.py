@@ -65,7 +65,7 @@ def test_a_run_that_is_told_to_end_in_the_midst_of_a_guests_call_ends_cleanly(
             break
     process.send_signal(told)
 
-    rest = process.communicate(timeout=30)[0]
+    rest = process.communicate(timeout=60)[0]
 
     assert process.returncode == 1, "".join(lines) + rest  # no death by a signal
     assert "hang: FAILED" in rest
@@ -73,11 +73,11 @@ def test_a_run_that_is_told_to_end_in_the_midst_of_a_guests_call_ends_cleanly(
 
 
 def test_a_guest_that_never_ends_fails_its_op_and_the_others_go_on(tmp_path: Path) -> None:
-    process = start(tmp_path, "in_process", 0.5)
+    process = start(tmp_path, "in_process", 2)
 
-    said = process.communicate(timeout=60)[0]
+    said = process.communicate(timeout=120)[0]
 
-    assert "plugin loops: transform: ran longer than its limit of 0.5 s" in said
+    assert "plugin loops: transform: ran longer than its limit of 2 s" in said
     assert (tmp_path / "kept.csv").read_text() == "word\none\ntwo\n"
     assert not (tmp_path / "lost.csv").exists()
 
