@@ -36,6 +36,7 @@ EARLY = ("sqlalchemy",)
 MAY_CATCH_ALL: Mapping[str, str] = {
     "connectors/jdbc/parallel.py": "it carries every error over to the thread that takes the rows",
     "plugins/python.py": "a plugin's module may raise anything when it is imported",
+    "transforms/operation.py": "it carries every error over to the thread that takes the rows, in its turn",
     "transforms/python.py": "a user's function may raise anything, and all of it is told with its place",
     "orchestration/failures.py": "it says of every error what becomes of the run",
     "orchestration/attempt.py": "it carries every error over to the thread that waits",

@@ -1,7 +1,5 @@
 """Text to values, by the grammar that the package's docstring tells."""
 
-from decimal import Decimal
-
 import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -24,7 +22,6 @@ from lumos_dagster.conversion.frames import (
     to_arrow,
 )
 
-_INTEGER = r"^[+-]?[0-9]+$"
 _FLOAT = r"^[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|(?i:nan|inf|infinity))$"
 _SCIENTIFIC = r"^[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)[eE][+-]?[0-9]{1,3}$"
 _DATE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
@@ -34,6 +31,8 @@ _TIME = rf"^{_CLOCK}$"
 _TIMESTAMP = rf"^(?P<date>[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}})(?:[T ]{_CLOCK}{_ZONE})?$"
 
 _TRUTH = {"true": True, "1": True, "false": False, "0": False}
+_ZEROS = 100
+"""More than any decimal has digits."""
 _DAY_SECONDS = 86_400
 _NANOSECOND_DAYS = 106_750
 """The days from 1970 that 64 bits of nanoseconds reach, about the years 1678 to 2261."""
@@ -59,14 +58,38 @@ def from_text(column: Array, target: Kind) -> Array:
 
 def decimal(column: Array, target: Kind) -> Array:
     """The digits are counted in the text itself, so that nothing is rounded and nothing overflows."""
-    scientific: Array = pc.match_substring_regex(column, _SCIENTIFIC)
-    if pc.any(scientific).as_py():
-        odd = [format(Decimal(str(text)), "f") for text in column.filter(scientific).to_pylist()]
-        column = pc.replace_with_mask(column, scientific, pa.array(odd, column.type))
+    if types.is_decimal256(target):  # which polars has not
+        return _odd_decimal(column, target)
     whole, scale = target.precision - target.scale, target.scale
-    fits = only(only(VALUE, rf"^[+-]?0*[0-9]{{0,{whole}}}(?:\.[0-9]{{0,{scale}}}0*)?$"), "[0-9]")
-    plain = fits.str.replace(rf"(\.[0-9]{{{scale}}})0+$", "${1}").str.replace("^([+-]?)0+([0-9])", "${1}${2}")
+    usual = only(VALUE, rf"^[+-]?[0-9]{{1,{max(whole, 1)}}}(?:\.[0-9]{{0,{scale}}})?$")
+    found = compute(column, usual.cast(polars_type(target), strict=False), target)
+    odd = pc.and_(column.is_valid(), found.is_null())
+    if not pc.any(odd).as_py():
+        return found
+    return pc.replace_with_mask(found, odd, _odd_decimal(column.filter(odd), target))
+
+
+def _odd_decimal(column: Array, target: Kind) -> Array:
+    """As `decimal`, also for numbers with an exponent or with zeros that could as well be left out."""
+    whole, scale = target.precision - target.scale, target.scale
+    text = pl.when(VALUE.str.contains(_SCIENTIFIC)).then(_without_exponent(VALUE)).otherwise(VALUE)
+    fits = only(only(text, rf"^[+-]?0*[0-9]{{0,{whole}}}(?:\.[0-9]{{0,{scale}}}0*)?$"), "[0-9]")
+    plain = (
+        fits.str.replace(rf"(\.[0-9]{{{scale}}})0+$", "${1}")
+        .str.replace("^([+-]?)0*", "${1}")
+        .str.replace(r"^([+-]?)(\.|$)", "${1}0${2}")
+    )
     return compute(column, plain, pa.string()).cast(target)
+
+
+def _without_exponent(text: pl.Expr) -> pl.Expr:
+    """The digits of numbers that match _SCIENTIFIC, among zeros, with the point where the exponent moves it."""
+    parts = text.str.extract_groups(r"^(?<sign>[+-]?)(?<whole>[0-9]*)\.?(?<fraction>[0-9]*)[eE](?<exponent>.*)$").struct
+    digits = pl.concat_str(parts.field("whole"), parts.field("fraction"))
+    moved = parts.field("whole").str.len_bytes().cast(pl.Int64) + parts.field("exponent").cast(pl.Int64, strict=False)
+    point = moved.clip(-_ZEROS, digits.str.len_bytes().cast(pl.Int64) + _ZEROS) + _ZEROS
+    padded = pl.concat_str(pl.lit("0" * _ZEROS), digits, pl.lit("0" * _ZEROS))
+    return pl.concat_str(parts.field("sign"), padded.str.head(point), pl.lit("."), padded.str.slice(point))
 
 
 def floating(column: Array, target: Kind) -> Array:
@@ -89,7 +112,7 @@ def localised(local: Array, target: Kind) -> Array:
 
 
 def _integer(column: Array, target: Kind) -> Array:
-    return compute(column, only(VALUE, _INTEGER).cast(polars_type(target), strict=False), target)
+    return compute(column, VALUE.cast(polars_type(target), strict=False), target)
 
 
 def _boolean(column: Array, target: Kind) -> Array:

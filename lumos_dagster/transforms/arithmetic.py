@@ -20,7 +20,19 @@ from lumos_dagster.conversion import convert, is_text
 from lumos_dagster.conversion.frames import Array, Kind
 from lumos_dagster.transforms.comparison import is_numeric
 from lumos_dagster.transforms.constants import scale_of
-from lumos_dagster.transforms.decimals import NUMBER, divide, modulo, narrow, plain, rounded, wide, wide_constant
+from lumos_dagster.transforms.decimals import (
+    NUMBER,
+    divide,
+    fit,
+    modulo,
+    narrow,
+    plain,
+    rounded,
+    snug,
+    snug_constant,
+    wide,
+    wide_constant,
+)
 from lumos_dagster.transforms.formula import Formula, reads_of
 from lumos_dagster.transforms.rows import Rows, to_arrow, to_polars
 
@@ -62,6 +74,10 @@ def combine(sign: Sign, left: Operand, right: Operand) -> Formula:
     scale = 2 * NUMBER.scale if text and sign == "multiply" else _result_scale(sign, left, right)
 
     def exact(rows: Rows) -> Array:
+        if sign in _SIMPLE and not text:
+            one, other = _decimals(left, rows), _decimals(right, rows)
+            if fit(sign, one.type, other.type):
+                return _DECIMAL[sign](one, other)
         one, other = _wide(left, rows), _wide(right, rows)
         return rounded(divide(one, other, scale) if sign == "divide" else _DECIMAL[sign](one, other), scale)
 
@@ -134,6 +150,11 @@ def _result_scale(sign: Sign, left: Operand, right: Operand) -> int:
 
 def _wide(part: Operand, rows: Rows) -> Array:
     return wide_constant(part) if isinstance(part, Decimal) else wide(part.run(rows), part.type)
+
+
+def _decimals(part: Operand, rows: Rows) -> Array:
+    """Integers or decimals with no more digits than the greatest of them has."""
+    return snug_constant(part) if isinstance(part, Decimal) else snug(to_arrow(part.run(rows)))
 
 
 def _float(part: Operand, rows: Rows) -> pl.Series:

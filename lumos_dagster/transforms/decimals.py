@@ -32,11 +32,40 @@ def wide(values: pl.Series, kind: Kind) -> Array:
 
 def wide_constant(value: Decimal) -> Array:
     """A constant beside such an array. Raises ValueError where it has too many digits."""
+    return pa.scalar(value, pa.decimal256(*_size(value)))
+
+
+def snug(values: Array) -> Array:
+    """Integers or decimals as decimal128 of no more digits than the greatest has; the same bits, called otherwise."""
+    if types.is_integer(values.type):
+        values = values.cast(pa.decimal128(20, 0))
+    scale = values.type.scale
+    least_and_most: Array = pc.min_max(values)
+    ends = [end for end in least_and_most.as_py().values() if end is not None]
+    digits = max([1, scale, *(len(end.as_tuple().digits) for end in ends)])
+    return pa.Array.from_buffers(pa.decimal128(digits, scale), len(values), values.buffers(), offset=values.offset)
+
+
+def snug_constant(value: Decimal) -> Array:
+    """A constant beside such an array."""
+    return pa.scalar(value, pa.decimal128(*_size(value)))
+
+
+def fit(sign: str, left: Kind, right: Kind) -> bool:
+    """Whether the sum, difference or product of two such is a decimal128 too, as Arrow reckons its digits."""
+    if sign == "multiply":
+        return bool(left.precision + right.precision < 38)
+    scale = max(left.scale, right.scale)
+    return bool(max(left.precision - left.scale, right.precision - right.scale) + scale < 38)
+
+
+def _size(value: Decimal) -> tuple[int, int]:
+    """The digits of a constant, and those of them behind the point."""
     scale = max(-int(value.normalize().as_tuple().exponent), 0)
     precision = max(value.adjusted() + 1 + scale, scale, 1)
     if precision > _DIGITS:
         raise ValueError(f"{value} has more than {_DIGITS} digits")
-    return pa.scalar(value, pa.decimal256(precision, scale))
+    return precision, scale
 
 
 def divide(left: Array, right: Array, scale: int = 0) -> Array:

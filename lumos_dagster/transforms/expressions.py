@@ -4,6 +4,7 @@ import operator as op
 import re
 from collections.abc import Callable, Mapping
 from decimal import Decimal
+from threading import local
 from typing import Any
 
 import polars as pl
@@ -66,6 +67,13 @@ class _Constant:
         self.value = value
 
 
+class _Done(local):
+    """What the parts of an expression gave for the batch that a thread works on."""
+
+    def __init__(self) -> None:
+        self.parts: dict[int, pl.Series] = {}
+
+
 class _Compiler:
     """Turns the tree into a formula; ValueError for what does not fit together."""
 
@@ -75,7 +83,7 @@ class _Compiler:
         self.key = key
         self.inner: list[Formula] = []
         self.keys: list[int] = []
-        self.done: dict[int, pl.Series] = {}
+        self.done = _Done()
 
     def formula(self, node: Node) -> Formula:
         """The node as a value of each row, a constant too."""
@@ -112,9 +120,10 @@ class _Compiler:
         self.keys.append(key)
 
         def run(rows: Rows) -> pl.Series:
-            if key not in self.done:
-                self.done[key] = formula.run(rows)
-            return self.done[key]
+            done = self.done.parts
+            if key not in done:
+                done[key] = formula.run(rows)
+            return done[key]
 
         return Formula(formula.type, formula.reads, run, formula.bad)
 
@@ -125,12 +134,12 @@ class _Compiler:
             top = cast(top, pa.string())
 
         def run(rows: Rows) -> pl.Series:
-            self.done.clear()
+            self.done.parts.clear()
             return top.run(rows)
 
         def bad(rows: Rows) -> pl.Series:
             found = bad_of(top)(rows)
-            self.done.clear()
+            self.done.parts.clear()
             return found
 
         return Formula(top.type, top.reads, run, bad)

@@ -43,4 +43,4 @@ class Json(Transformer):
     def apply(self, rows: pa.RecordBatchReader, task: Task) -> pa.RecordBatchReader:
         """The rows after the last operation."""
         schema, steps = bind_all(self.transforms, rows.schema, "transforms")
-        return run_all(rows, schema, steps, task)
+        return run_all(rows, schema, steps, task, any(operation.in_turn for operation in self.transforms))

@@ -1,9 +1,11 @@
 """What every operation of the `json` transformer is: options, the names it goes by, and `bind`."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, TypeAlias
 
 import pyarrow as pa
 from pydantic import AliasChoices, BeforeValidator, Field, GetJsonSchemaHandler, model_validator
@@ -18,6 +20,8 @@ from lumos_dagster.transforms.rows import Check, Rows, Step
 
 NAME_KEYS = ("operation", "type")
 """The keys under which an operation names itself."""
+_MOST_WORKERS = 8
+_Done: TypeAlias = tuple[Rows, Iterable[pa.RecordBatch] | Exception]
 
 
 class Operation(StrictModel, ABC):
@@ -27,6 +31,11 @@ class Operation(StrictModel, ABC):
 
     on_error: OnError | None = None
     """What becomes of a bad value here: fail, null, reject or skip. Without it, what the job's entry says."""
+
+    @property
+    def in_turn(self) -> bool:
+        """Whether batches must come one after another: earlier ones matter to later ones, or a batch grows large."""
+        return False
 
     @abstractmethod
     def bind(self, columns: Columns) -> Step:
@@ -95,21 +104,44 @@ def bind_all(operations: Sequence[Operation], schema: pa.Schema, option: str) ->
     return columns.schema, steps
 
 
-def run_all(rows: pa.RecordBatchReader, schema: pa.Schema, steps: Sequence[Step], task: Task) -> pa.RecordBatchReader:
-    """The rows after all steps, batch by batch, each in one pass."""
+def run_all(
+    rows: pa.RecordBatchReader, schema: pa.Schema, steps: Sequence[Step], task: Task, in_turn: bool = False
+) -> pa.RecordBatchReader:
+    """The rows after all steps, in order, each batch in one pass; several at the same time, but for steps `in_turn`."""
+    workers = 1 if in_turn else min(pa.cpu_count(), _MOST_WORKERS)
 
     def batches() -> Iterator[pa.RecordBatch]:
         first = 1
-        for batch in rows:
-            state = Rows(batch, first, task)
-            first += batch.num_rows
-            for step in steps:
-                if state.height:
-                    step(state)
-            if state.height:
-                yield from state.batches(schema)
+        with ThreadPoolExecutor(workers, "transform") as pool:
+            under_way: deque[Future[_Done]] = deque()
+            for batch in rows:
+                under_way.append(pool.submit(_worked, Rows(batch, first, task.on_error), schema, steps))
+                first += batch.num_rows
+                if len(under_way) > workers:
+                    yield from _accounted(under_way.popleft(), task)
+            while under_way:
+                yield from _accounted(under_way.popleft(), task)
 
     return pa.RecordBatchReader.from_batches(schema, batches())
+
+
+def _worked(state: Rows, schema: pa.Schema, steps: Sequence[Step]) -> _Done:
+    """A batch after all steps: what the accounts must know, and what comes out of it, or why nothing does."""
+    try:
+        for step in steps:
+            if state.height:
+                step(state)
+        return state, state.batches(schema)
+    except Exception as error:  # raised in its turn, after what came before it
+        return state, error
+
+
+def _accounted(work: "Future[_Done]", task: Task) -> Iterable[pa.RecordBatch]:
+    state, found = work.result()
+    state.account(task)
+    if isinstance(found, Exception):
+        raise found
+    return found
 
 
 def _placed(problem: Problem, place: str, operation: Operation) -> Problem:

@@ -1,7 +1,8 @@
 """One batch of rows on its way through a chain of operations."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import polars as pl
@@ -41,10 +42,11 @@ class Rows:
     sees only what an operation reads. So a type that polars has not may pass through.
     """
 
-    def __init__(self, batch: pa.RecordBatch, first: int, task: Task) -> None:
+    def __init__(self, batch: pa.RecordBatch, first: int, on_error: OnError) -> None:
         self._batch = batch
         self._first = first
-        self._task = task
+        self._on_error = on_error
+        self._told: list[Callable[[Task], None]] = []
         self._came: dict[str, Array] = dict(zip(batch.schema.names, batch.columns, strict=True))
         self._read: dict[str, pl.Series] = {}
         self._made: dict[str, pl.Series] = {}
@@ -71,8 +73,10 @@ class Rows:
             return to_arrow(self._made[name])
         if name in self._held:
             return self._held[name]
-        came = self._came[name]
-        return came if self._left is None else came.take(to_arrow(self._left))
+        if self._left is None:
+            return self._came[name]
+        self._held[name] = self._came[name].take(to_arrow(self._left))
+        return self._held[name]
 
     def put(self, name: str, values: pl.Series) -> None:
         """Set the column."""
@@ -115,12 +119,13 @@ class Rows:
         bad = values.is_null()
         if bad.any():
             for read in check.reads:
-                bad = bad & self.series(read).is_not_null()
+                bad = bad & self._is_there(read)
         return bad
 
     def judge(self, name: str, bad: pl.Series, check: Check, rule: str) -> None:
         """Rows whose value in the column breaks a rule go the way that `on_error` says; for `null` it becomes null."""
-        self._task.judged(Rule(name, rule), self.height, int(bad.sum()))
+        height, broken = self.height, int(bad.sum())
+        self.tell(lambda task: task.judged(Rule(name, rule), height, broken))
         leaving = self.book(bad, check)
         if leaving is not None:
             self._keep(~leaving)
@@ -133,8 +138,27 @@ class Rows:
         how_many = int(bad.sum())
         if not how_many:
             return None
-        self._task.bad_rows(self._bad_rows(bad, check), how_many, check.on_error)
-        return None if (check.on_error or self._task.on_error) == "null" else bad
+        on_error = check.on_error or self._on_error
+        shown = {"fail": 1, "reject": how_many}.get(on_error, 0)
+        rows = list(islice(self._bad_rows(bad, check), shown))
+        self.tell(lambda task: task.bad_rows(rows, how_many, on_error))
+        return None if on_error == "null" else bad
+
+    def tell(self, event: Callable[[Task], None]) -> None:
+        """Keep what the accounts must know of this batch until they are asked for, in its turn."""
+        self._told.append(event)
+
+    def account(self, task: Task) -> None:
+        """Put into the accounts what happened to this batch, in order."""
+        for event in self._told:
+            event(task)
+
+    def _tell_of(self, filtered: int, made: int = 0) -> None:
+        def counted(task: Task) -> None:
+            task.count.filtered += filtered
+            task.count.made += made
+
+        self.tell(counted)
 
     def multiply(self, sources: pl.Series) -> None:
         """Rows in place of those that are left, each a copy of the one at its source's place; what is new is counted.
@@ -142,8 +166,7 @@ class Rows:
         `sources` rises from 0; a row that is nobody's source is counted as filtered.
         """
         kept = sources.n_unique()
-        self._task.count.filtered += self.height - kept
-        self._task.count.made += len(sources) - kept
+        self._tell_of(filtered=self.height - kept, made=len(sources) - kept)
         self._left = self._places().gather(sources)
         self._read = {name: values.gather(sources) for name, values in self._read.items()}
         self._made = {name: values.gather(sources) for name, values in self._made.items()}
@@ -154,7 +177,7 @@ class Rows:
         keep = keep.fill_null(value=False)
         before = self.height
         self._keep(keep)
-        self._task.count.filtered += before - self.height
+        self._tell_of(filtered=before - self.height)
 
     def rename(self, names: Mapping[str, str]) -> None:
         """Give columns other names, all at once; a column whose name is taken that way is gone."""
@@ -165,17 +188,22 @@ class Rows:
         self._made = {names.get(name, name): values for name, values in self._made.items()}
         self._held = {names.get(name, name): values for name, values in self._held.items()}
 
-    def batches(self, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
-        """The rows that are left, in exactly these columns and types; many made from few come in several batches."""
+    def batches(self, schema: pa.Schema) -> Iterable[pa.RecordBatch]:
+        """The rows that are left, in exactly these columns and types; many made from few come bit by bit."""
         if self.height <= max(self._batch.num_rows, _MOST_MADE):
-            yield self._part(schema, None)
-            return
-        for start in range(0, self.height, _MOST_MADE):
-            yield self._part(schema, pl.int_range(start, min(start + _MOST_MADE, self.height), eager=True))
+            return [self._part(schema, None)] if self.height else []
+        starts = range(0, self.height, _MOST_MADE)
+        ends = (min(start + _MOST_MADE, self.height) for start in starts)
+        places = (pl.int_range(start, end, eager=True) for start, end in zip(starts, ends, strict=True))
+        return (self._part(schema, some) for some in places)
 
     def _part(self, schema: pa.Schema, places: pl.Series | None) -> pa.RecordBatch:
         columns = [self._column(field.name, field.type, places) for field in schema]
         return pa.RecordBatch.from_arrays(columns, schema=schema)
+
+    def _is_there(self, name: str) -> pl.Series:
+        """Where the column has a value."""
+        return self._made[name].is_not_null() if name in self._made else to_polars(self.arrow(name).is_valid())
 
     def _forget(self, name: str) -> None:
         self._came.pop(name, None)
@@ -224,6 +252,12 @@ class Rows:
         if name in self._held:
             return self._held[name][place].as_py()
         return self._came[name][place if self._left is None else self._left[place]].as_py()
+
+
+def of_distinct(column: Array, change: Callable[[Array], pl.Series]) -> pl.Series:
+    """What `change` makes of each value, asked but once about values that are the same."""
+    encoded = column.dictionary_encode()
+    return change(encoded.dictionary).gather(to_polars(encoded.indices))
 
 
 def to_polars(array: Array) -> pl.Series:

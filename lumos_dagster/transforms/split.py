@@ -68,10 +68,8 @@ class Split(Transformer):
 
         def counting(rows: Rows) -> None:
             step(rows)
-            names, how_many = rows.series(OUTPUT).value_counts().get_columns()
-            for name, count in zip(names, how_many, strict=True):
-                note = f"rows for {name}"
-                task.count.notes[note] = task.count.notes.get(note, 0) + count
+            counted = dict(rows.series(OUTPUT).value_counts().iter_rows())
+            rows.tell(lambda task: _note(task, counted))
 
         return run_all(rows, schema, [counting], task)
 
@@ -89,3 +87,9 @@ class Split(Transformer):
             rows.filter(taken.is_not_null())
 
         return after.schema, step
+
+
+def _note(task: Task, counted: Mapping[str, int]) -> None:
+    notes = task.count.notes
+    for name, count in counted.items():
+        notes[f"rows for {name}"] = notes.get(f"rows for {name}", 0) + count

@@ -104,9 +104,9 @@ def _read_plain(text: pl.Series, expression: str, directives: str) -> Moments:
     """The pattern sees to the digits, polars to the calendar, which has no year 0 here."""
     exactly = text.to_frame("text").select(pl.when(pl.col("text").str.contains(expression)).then("text")).to_series()
     if "%H" in directives:
-        wall = exactly.str.to_datetime(directives, time_unit="us", strict=False)
+        wall = exactly.str.to_datetime(directives, time_unit="us", strict=False, cache=False)
     else:
-        wall = exactly.str.to_date(directives, strict=False).cast(pl.Datetime("us"))
+        wall = exactly.str.to_date(directives, strict=False, cache=False).cast(pl.Datetime("us"))
     offset = pl.Series([None], dtype=pl.Int64).new_from_index(0, len(text))
     return Moments(wall.set((wall.dt.year() < 1).fill_null(value=False), None), offset)
 

@@ -12,8 +12,11 @@ TOKENS = (
 )  # fmt: skip
 """What is understood, the longer of two with the same beginning first."""
 
-_CLOCK_TOKENS = frozenset({"HH", "H", "hh", "h", "kk", "k", "mm", "m", "ss", "s", "A", "a", "ZZ", "Z", "X", "x"})
-DATE_TOKENS = frozenset(TOKENS) - _CLOCK_TOKENS - {"S" * count for count in range(1, 10)}
+_TIME_TOKENS = frozenset(
+    {"HH", "H", "hh", "h", "kk", "k", "mm", "m", "ss", "s", "A", "a", "ZZ", "Z", "X", "x"}
+    | {"S" * count for count in range(1, 10)}
+)
+DATE_TOKENS = frozenset(TOKENS) - _TIME_TOKENS
 YEAR_TOKENS = frozenset({"YYYY", "YY", "GGGG"})
 UNIX_TOKENS = frozenset({"X", "x"})
 ZONE_TOKENS = frozenset({"ZZ", "Z"})
@@ -59,6 +62,11 @@ class Format:
     def tells_the_date(self) -> bool:
         """Whether a text of this format says which day it is."""
         return self.has(YEAR_TOKENS | UNIX_TOKENS)
+
+    @property
+    def tells_the_time(self) -> bool:
+        """Whether a text of this format says more than which day it is."""
+        return self.has(_TIME_TOKENS)
 
     @property
     def needs_the_date(self) -> bool:

@@ -4,7 +4,9 @@ from collections.abc import Callable
 from typing import Annotated, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+import polars as pl
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyarrow import types
 from pydantic import AfterValidator, model_validator
 
@@ -23,7 +25,7 @@ from lumos_dagster.transforms.moments import (
     write,
 )
 from lumos_dagster.transforms.operation import Operation
-from lumos_dagster.transforms.rows import Rows, Step, to_polars
+from lumos_dagster.transforms.rows import Rows, Step, of_distinct, to_polars
 
 
 def _format(text: str) -> str:
@@ -98,13 +100,27 @@ class FormatDate(Operation):
         spelled = repr(self.from_format) if self.from_format else "ISO 8601"
         check = self.check([self.field], lambda values: f"no such date, or not spelled as {spelled}")
 
+        def written(column: Array) -> pl.Series:
+            moments = read(column)
+            return write(in_zone(moments, self.timezone) if self.timezone else moments, target)
+
         def step(rows: Rows) -> None:
-            moments = read(rows.arrow(self.field))
-            if self.timezone:
-                moments = in_zone(moments, self.timezone)
-            rows.put_checked(self.field, write(moments, target), check)
+            column = rows.arrow(self.field)
+            repeats = types.is_date32(kind) or _are_days(column, self.from_format)
+            rows.put_checked(self.field, of_distinct(column, written) if repeats else written(column), check)
 
         return step
+
+
+def _are_days(column: Array, form: str | None) -> bool:
+    """Whether texts tell days and no time of day, so that there are far fewer different ones than rows."""
+    if form is None:
+        if not is_text(column.type):
+            return False
+        sizes: Array = pc.binary_length(column)
+        longest: Array = pc.max(sizes)
+        return (longest.as_py() or 0) <= len("YYYY-MM-DD")
+    return not parse_format(form).tells_the_time
 
 
 def date_reader(field: str, kind: pa.DataType, form: str | None) -> Callable[[Array], Moments]:

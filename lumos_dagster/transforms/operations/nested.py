@@ -92,6 +92,11 @@ class Explode(Operation):
     keep_empty: bool = True
     """Whether a row without elements stays, with null; if not, it is counted as filtered."""
 
+    @property
+    def in_turn(self) -> bool:
+        """A batch grows by as much as its lists are long."""
+        return True
+
     def bind(self, columns: Columns) -> Step:
         """The field must be a list or text, and `to` a new field."""
         kind: Kind = columns.type_of(self.field)

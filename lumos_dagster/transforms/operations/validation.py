@@ -66,6 +66,11 @@ class Validate(OnFields):
             raise ValueError("min and max of a length are whole numbers from 0")
         return self
 
+    @property
+    def in_turn(self) -> bool:
+        """What was there before is known only after all batches before."""
+        return self.rule == "unique"
+
     def bind(self, columns: Columns) -> Step:
         """The rule must fit the field's type."""
         judges = {field: self._judge(field, columns.type_of(field)) for field in self.fields}
