@@ -30,7 +30,7 @@ import pyarrow.compute as pc
 from lumos_dagster.accounting import Book
 from lumos_dagster.interface import BATCH_ROWS, Deferred, Transformation
 from lumos_dagster.relation import Relation
-from lumos_dagster.transforms import Json
+from lumos_dagster.transforms.json import Json
 from lumos_dagster.values import RunContext
 
 RESULT = pa.schema(
