@@ -35,6 +35,27 @@ class DagsterUI:
         assert "errors" not in parsed, parsed["errors"]
         return parsed["data"]
 
+    def launch(self, job: str) -> str:
+        """Launch a job of the code location `lumos` and give the run's id."""
+        selector = {"repositoryLocationName": "lumos", "repositoryName": "__repository__", "jobName": job}
+        mutation = """mutation($p: ExecutionParams!) { launchRun(executionParams: $p) {
+            ... on LaunchRunSuccess { run { runId } } ... on Error { message } } }"""
+        answer = self.graphql(mutation, p={"selector": selector, "runConfigData": {}})["launchRun"]
+        assert "run" in answer, answer
+        run_id: str = answer["run"]["runId"]
+        return run_id
+
+    def finished(self, run_id: str) -> str:
+        """Wait for the run to end and give its status."""
+        pause = threading.Event()
+        query = "query($id: ID!) { runOrError(runId: $id) { ... on Run { status } } }"
+        for _ in range(480):
+            status: str = self.graphql(query, id=run_id)["runOrError"]["status"]
+            if status in ("SUCCESS", "FAILURE", "CANCELED"):
+                return status
+            pause.wait(0.25)
+        raise AssertionError("the run does not end")
+
 
 def free_port() -> int:
     """A port that nobody listens on now."""
@@ -60,18 +81,20 @@ def dagster_ui(home: Path, jobs: Path) -> Iterator[DagsterUI]:
         )  # fmt: skip
         try:
             ui = DagsterUI(f"http://127.0.0.1:{port}", home)
-            _wait_until_it_answers(ui, process, log)
+            wait_until_it_answers(ui, process, log)
             yield ui
         finally:
-            _stop(process)
+            stop(process)
 
 
-def _wait_until_it_answers(ui: DagsterUI, process: "subprocess.Popen[bytes]", log: Path) -> None:
+def wait_until_it_answers(ui: DagsterUI, process: "subprocess.Popen[bytes]", log: Path) -> None:
+    """Wait until the UI knows the jobs of a code location."""
     pause = threading.Event()
     for _ in range(_START_SECONDS * 4):
         assert process.poll() is None, f"dagster dev ended:\n{log.read_text()[-3000:]}"
         try:
-            if ui.graphql("{ repositoriesOrError { ... on RepositoryConnection { nodes { name } } } }"):
+            query = "{ repositoriesOrError { ... on RepositoryConnection { nodes { name } } } }"
+            if ui.graphql(query)["repositoriesOrError"].get("nodes"):
                 return
         except (urllib.error.URLError, ConnectionError):
             pass
@@ -79,7 +102,8 @@ def _wait_until_it_answers(ui: DagsterUI, process: "subprocess.Popen[bytes]", lo
     raise AssertionError(f"dagster dev does not answer:\n{log.read_text()[-3000:]}")
 
 
-def _stop(process: "subprocess.Popen[bytes]") -> None:
+def stop(process: "subprocess.Popen[bytes]") -> None:
+    """End the process and those that it started."""
     os.killpg(process.pid, signal.SIGTERM)
     try:
         process.wait(30)
