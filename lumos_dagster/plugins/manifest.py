@@ -54,6 +54,15 @@ class LimitsAsked(StrictModel):
         return Limits(self.memory_mb, self.timeout_seconds, self.log_lines)
 
 
+class TestText(StrictModel):
+    """What `lumos plugin test` runs it with."""
+
+    options: dict[str, Any] = Field(default_factory=dict)
+    """Options that it works with; or those of each kind, under the kind's name."""
+    rows: tuple[dict[str, Any], ...] = ()
+    """What a transformer or loader is given; a sample if absent."""
+
+
 class Manifest(StrictModel):
     """What a plugin is. For a binary, what it says of itself completes what is left out here."""
 
@@ -85,6 +94,8 @@ class Manifest(StrictModel):
     """What it asks to reach."""
     limits: LimitsAsked = LimitsAsked()
     """What it may use."""
+    test: TestText = TestText()
+    """What it is tested with."""
 
     @field_validator("options")
     @classmethod

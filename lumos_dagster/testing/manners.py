@@ -38,7 +38,7 @@ def closes_at_the_end(bench: Bench) -> None:
         with bench.reading(name, _ROWS.schema, bench.harness.small_batches) as rows:
             rows.read_next_batch()
 
-    _leaves_nothing_open(use)
+    leaves_nothing_open(use)
 
 
 def closes_after_an_error(bench: Bench) -> None:
@@ -55,7 +55,7 @@ def closes_after_an_error(bench: Bench) -> None:
         raised(DataError, bench.load, bench.name(), failing_after(_ROWS, 2, 10, DataError("broken")))
         raised(DataError, read_and_fail)
 
-    _leaves_nothing_open(use)
+    leaves_nothing_open(use)
 
 
 def says_that_the_source_is_missing(bench: Bench) -> None:
@@ -86,7 +86,7 @@ def shows_no_secret(bench: Bench) -> None:
         hidden, variables = _as_placeholders(options)
         with _environment(variables):
             deferred = Deferred("op", component, hidden, bench.run("load-1"))
-            texts = [repr(deferred), repr(pickle.dumps(deferred)), *_texts(deferred.build())]
+            texts = [repr(deferred), repr(pickle.dumps(deferred)), *texts_of(deferred.build())]
             texts += _error_texts(raised(LumosError, use, bench, options))
             texts += [_mistake(component, options, name) for name, value in options.items() if SECRET in repr(value)]
         for text in (*texts, *bench.log):
@@ -115,7 +115,7 @@ def imports_its_driver_late(bench: Bench) -> None:
     require(harness.drivers, "the harness declares no drivers")
     modules = ("lumos_dagster", "lumos_dagster.catalog", harness.extractor.__module__, harness.loader.__module__)
     script = f"import sys, {', '.join(modules)}; print(*sorted({set(harness.drivers)!r} & set(sys.modules)))"
-    found = _python(script, b"").decode().split()
+    found = in_another_process(script, b"").decode().split()
     require(not found, f"{', '.join(found)} imported before anything runs")
 
 
@@ -131,7 +131,7 @@ def travels_to_another_process(bench: Bench) -> None:
         "with relation.open(Book(run)) as rows, pa.ipc.new_stream(sys.stdout.buffer, rows.schema) as out:\n"
         "    for batch in rows: out.write_batch(batch)\n"
     )
-    answer = _python(script, pickle.dumps((relation, bench.run("load-1"))))
+    answer = in_another_process(script, pickle.dumps((relation, bench.run("load-1"))))
     bench.same(pa.ipc.open_stream(answer).read_all().sort_by("id"), _ROWS)
 
 
@@ -151,8 +151,11 @@ def _load(bench: Bench, options: Options) -> None:
         bench.harness.loader.model_validate(options).write(_ROWS.to_reader(), task)
 
 
-def _leaves_nothing_open(use: Callable[[], None]) -> None:
-    """Do it once for what is opened for good (imports, thread pools), then see that a second time adds nothing."""
+def leaves_nothing_open(use: Callable[[], None], collecting: bool = False) -> None:
+    """Do it once for what is opened for good (imports, thread pools), then see that a second time adds nothing.
+
+    With `collecting`, what Python's collector closes is closed: compiled code lies in a file as long as it is in use.
+    """
     use()
     gc.collect()
     before = _open_files()
@@ -161,6 +164,8 @@ def _leaves_nothing_open(use: Callable[[], None]) -> None:
     # A driver's own threads may close their sockets a little later.
     while (after := _open_files()) - before and time.monotonic() < deadline:
         time.sleep(0.01)
+        if collecting:
+            gc.collect()
     require(not after - before, f"left open: {sorted(after - before)}")
 
 
@@ -196,7 +201,8 @@ def _environment(variables: Mapping[str, str]) -> Iterator[None]:
             del os.environ[name]
 
 
-def _texts(component: Component) -> list[str]:
+def texts_of(component: Component) -> list[str]:
+    """Every text in which a component may be shown."""
     texts = [repr(component), str(component), repr(component.model_dump()), component.model_dump_json()]
     if isinstance(component, Loader):
         texts.append(repr(component.target()))
@@ -217,7 +223,7 @@ def _mistake(component: type[Component], options: Options, name: str) -> str:
     raise AssertionError(f"{component.__name__} takes a list for {name}")
 
 
-def _python(script: str, given: bytes) -> bytes:
+def in_another_process(script: str, given: bytes) -> bytes:
     """What the script prints in a new process that finds the same modules."""
     command = [sys.executable, "-c", f"import sys; sys.path[:] = {sys.path!r}\n{script}"]
     done = subprocess.run(command, input=given, capture_output=True, check=False)  # noqa: S603

@@ -3,10 +3,9 @@
 import math
 
 import pyarrow as pa
-from hypothesis import HealthCheck, given, settings
 
 from lumos_dagster.testing.harness import Bench, batches_of, require
-from lumos_dagster.testing.samples import SAMPLES, numbered, random_tables, table_of
+from lumos_dagster.testing.samples import SAMPLES, numbered, table_of
 
 _AWKWARD_TEXT = [
     *(
@@ -113,6 +112,10 @@ def keeps_nul_in_text(bench: Bench) -> None:
 
 def keeps_random_tables(bench: Bench) -> None:
     """Whatever hypothesis thinks of comes back."""
+    from hypothesis import HealthCheck, given, settings
+
+    from lumos_dagster.testing.randoms import random_tables
+
     quiet = settings(
         max_examples=bench.harness.examples, deadline=None, database=None, suppress_health_check=list(HealthCheck)
     )

@@ -1,13 +1,11 @@
-"""The values that rows are made of in the suite: some for every type, and random tables."""
+"""The values that rows are made of in the suite: some for every type."""
 
-import math
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
-from hypothesis import strategies as st
 
 _LATE = datetime(2026, 12, 31, 23, 59, 59, 999000)
 
@@ -31,21 +29,6 @@ SAMPLES: Mapping[pa.DataType, list[Any]] = {
 }
 """Ordinary values of each type. Those that many a store cannot keep have a check of their own."""
 
-_RANDOM: Mapping[pa.DataType, st.SearchStrategy[Any]] = {
-    pa.bool_(): st.booleans(),
-    pa.int16(): st.integers(-(2**15), 2**15 - 1),
-    pa.int32(): st.integers(-(2**31), 2**31 - 1),
-    pa.int64(): st.integers(-(2**63), 2**63 - 1),
-    # Minus zero and NaN have checks of their own, since not every store has them.
-    pa.float64(): st.floats(allow_nan=False, allow_infinity=False).map(lambda value: value or math.fabs(value)),
-    pa.decimal128(20, 4): st.decimals(-(10**15), 10**15, places=4),
-    pa.string(): st.text(st.characters(codec="utf-8", exclude_characters="\0")),
-    pa.binary(): st.binary(max_size=20),
-    pa.date32(): st.dates(),
-    pa.timestamp("us"): st.datetimes(),
-    pa.timestamp("us", "UTC"): st.datetimes(timezones=st.just(UTC)),
-}
-
 
 def table_of(columns: Mapping[str, tuple[pa.DataType, Iterable[Any]]]) -> pa.Table:
     """A table of `columns`, all made as long as the longest by nulls, behind a column `id` that counts from 1."""
@@ -62,16 +45,4 @@ def numbered(rows: int, value: str = "old", first: int = 1) -> pa.Table:
     return pa.table({
         "id": pa.array(range(first, first + rows), pa.int64()),
         "value": pa.array([f"{value} {number}" for number in range(first, first + rows)], pa.string()),
-    })  # fmt: skip
-
-
-@st.composite
-def random_tables(draw: st.DrawFn, kinds: Iterable[pa.DataType], least_rows: int) -> pa.Table:
-    """Tables of one to four columns of these types, nulls among the values."""
-    known = [kind for kind in kinds if kind in _RANDOM]
-    chosen = draw(st.lists(st.sampled_from(known), min_size=1, max_size=4))
-    rows = draw(st.integers(least_rows, 12))
-    return table_of({
-        f"column_{place}": (kind, draw(st.lists(st.none() | _RANDOM[kind], min_size=rows, max_size=rows)))
-        for place, kind in enumerate(chosen)
     })  # fmt: skip

@@ -5,6 +5,7 @@ import click
 from lumos_dagster.cli.plugin.installing import install_plugin, uninstall_plugin
 from lumos_dagster.cli.plugin.looking import capabilities, info, list_plugins, validate
 from lumos_dagster.cli.plugin.making import new
+from lumos_dagster.cli.plugin.testing import test_plugin
 
 
 @click.group()
@@ -19,3 +20,4 @@ plugin.add_command(uninstall_plugin)
 plugin.add_command(validate)
 plugin.add_command(capabilities)
 plugin.add_command(new)
+plugin.add_command(test_plugin)

@@ -107,8 +107,9 @@ class Sandbox:
         if done.error is None:
             result: T = done.value
             return result
+        error = self._explained(self._refusal or done.error)
         self.close()
-        raise self._explained(self._refusal or done.error) from None
+        raise error from None
 
     def host(self, function: Callable[..., T]) -> Callable[..., T]:
         """`function` as a guest may import it: an error in it ends the guest, and is what the caller is told."""
@@ -186,6 +187,7 @@ class Sandbox:
             except BaseException as error:  # carried over to the thread that waits
                 done = _Done(error=error)
             self._mail.put(done)
+        self.store.close()  # what host functions hold, and they hold this, no collector of Python's would free
 
     def _explained(self, error: BaseException) -> BaseException:
         if isinstance(error, OutOfBounds):

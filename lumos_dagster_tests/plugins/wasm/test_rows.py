@@ -13,7 +13,8 @@ from hypothesis import HealthCheck, given, settings
 
 from lumos_dagster.errors import DataError
 from lumos_dagster.plugins.wasm.rows.writing import to_json
-from lumos_dagster.testing.samples import SAMPLES, random_tables
+from lumos_dagster.testing.randoms import random_tables
+from lumos_dagster.testing.samples import SAMPLES
 from lumos_dagster_tests.plugins.wasm.guests import Guests, core, says
 
 ECHO = core("(local.get $rows)")
