@@ -12,7 +12,8 @@ import pyarrow as pa
 
 from lumos_dagster import rejects
 from lumos_dagster.cancellation import Cancellation
-from lumos_dagster.errors import ConfigError, DataError
+from lumos_dagster.errors import ConfigError, DataError, UnbalancedError
+from lumos_dagster.lineage import Lineage, Origins
 from lumos_dagster.values import RunContext
 from lumos_dagster.watermarks import FindWindow, Window
 
@@ -106,6 +107,9 @@ class Task:
     incremental extractor the rows that are this load's; `windows` are those of the extractors above a
     loader, whose watermarks it commits with the rows. `verdicts` tell how the rows fared by each rule
     that they were held against; they are whole also where a bad row ended the op (`on_error: fail`).
+    `schema` and `origins` are the columns that come out and what they are made of; of a loader, `schema` is what came
+    in, `names` what it calls these columns where not by their own names, `lineage` where they come from, and `sample`
+    the first rows.
     """
 
     def __init__(self, op: str, book: "Book", on_error: OnError = "fail", max_rejects: str = MAX_REJECTS) -> None:
@@ -119,11 +123,22 @@ class Task:
         self.window: Callable[[FindWindow], Window] = no_window
         self.windows: Mapping[str, Window] = {}
         self.verdicts: dict[Rule, Verdict] = {}
+        self.schema: pa.Schema | None = None
+        self.origins: Origins | None = None
+        self.names: Mapping[str, str] | None = None
+        self.lineage: Lineage | None = None
+        self.sample: list[dict[str, Any]] = []
+        self._begun = time.perf_counter()
         self._max_rejects = max_rejects
         self._rejects: list[Any] = []
         self._all_seen = False
         run, now = book.run, datetime.now(UTC).isoformat(timespec="microseconds")
         self._attempt = rejects.Attempt(run.storage, run.job, run.load_id, run.run_id, op, book.attempt, now)
+
+    @property
+    def seconds(self) -> float:
+        """How long the stage has been at work."""
+        return time.perf_counter() - self._begun
 
     def bad_rows(self, rows: Iterable[BadRow], how_many: int, on_error: OnError | None = None) -> None:
         """Book `how_many` bad rows (or values, for `null`) the `on_error` way; `rows` is read only where needed.
@@ -231,21 +246,44 @@ class Book:
     def task(self, op: str, on_error: OnError = "fail", max_rejects: str = MAX_REJECTS) -> Iterator[Task]:
         """The stage `op`, timed while the block runs; its rejects are published when the block ends well."""
         task = self.tasks[op] = Task(op, self, on_error, max_rejects)
-        started = time.perf_counter()
         try:
             yield task
             task.close()
         finally:
             task.publish()
-            task.count.seconds += time.perf_counter() - started
+            task.count.seconds += task.seconds
 
     def check(self) -> None:
         """The attempt is done: settle its rejects. Raises DataError naming every stage whose rows do not balance."""
         broken = [f"{op}: {text}" for op, task in self.tasks.items() if (text := task.count.imbalance())]
         if broken:
-            raise DataError("the rows do not balance, so this load cannot be trusted: " + "; ".join(broken))
+            raise UnbalancedError("the rows do not balance, so this load cannot be trusted: " + "; ".join(broken))
         for task in self.tasks.values():
             task.settle()
+
+
+def counted_in(rows: pa.RecordBatchReader, task: Task) -> pa.RecordBatchReader:
+    """The same rows, counted as they enter a stage; each batch is held against the schema once."""
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        for batch in rows:
+            if batch.schema != rows.schema:
+                raise DataError(f"{task.op}: a batch has columns {batch.schema} where {rows.schema} were announced")
+            task.cancellation.check()
+            task.count.rows_in += batch.num_rows
+            yield batch
+        task.saw_all()
+
+    return pa.RecordBatchReader.from_batches(rows.schema, batches())
+
+
+def counted_out(rows: pa.RecordBatchReader, task: Task) -> Iterator[pa.RecordBatch]:
+    """The batches, counted as they leave a stage."""
+    for batch in rows:
+        task.cancellation.check()
+        task.count.rows_out += batch.num_rows
+        task.count.bytes += batch.nbytes
+        yield batch
 
 
 def _short(value: Any) -> str:

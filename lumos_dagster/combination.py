@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lumos_dagster.accounting import Book, Count, Task
+from lumos_dagster.accounting import Book, Count, Task, counted_in, counted_out
 from lumos_dagster.errors import DataError
-from lumos_dagster.interface import Combiner, Deferred, counted_in, counted_out, options_of
+from lumos_dagster.interface import Combiner, Deferred, options_of
 from lumos_dagster.relation import Relation, Source, Step
 
 OUTPUT = "_lumos_output"
@@ -37,6 +37,7 @@ class Combination(Source):
                 )
             if announced is not None and rows.schema != announced:
                 raise DataError(f"{task.op}: gives columns {rows.schema} where {announced} were announced")
+            task.schema = rows.schema
             yield pa.RecordBatchReader.from_batches(rows.schema, _settled(rows, task, combiner.balanced))
 
 

@@ -66,6 +66,10 @@ class DataError(LumosError):
     """The data does not fit: mend the data, or say what to do with bad rows by `on_error`. Not retried."""
 
 
+class UnbalancedError(DataError):
+    """Rows were lost or doubled on their way: what was counted does not add up."""
+
+
 class TransientError(LumosError):
     """A passing trouble (connection lost, deadlock, server shutting down): the same attempt may work later."""
 

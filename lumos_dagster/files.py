@@ -53,6 +53,18 @@ def absolute(url: str) -> str:
     return str(path) if isinstance(file_system, LocalFileSystem) else str(file_system.unstrip_protocol(path))
 
 
+def dataset(url: str) -> tuple[str, ...]:
+    """A file's name in parts, the same for a path within the working folder however it is written."""
+    if "://" in url:
+        return tuple(part for part in re.split("[/:]+", _ADDRESS.sub(r"\1", url.partition("?")[0])) if part)
+    path = os.path.normpath(os.path.expanduser(url))  # noqa: PTH111 - pathlib does not take `..` away
+    inside = os.path.relpath(path) if Path(path).is_absolute() else path
+    return tuple(part for part in Path(path if inside.startswith("..") else inside).parts if part not in ("/", ""))
+
+
+_ADDRESS = re.compile(r"(://)[^/@]*@")
+
+
 @contextmanager
 def open_input(url: str) -> Iterator[BufferedIOBase]:
     """Open a file for reading bytes; closed with the context."""

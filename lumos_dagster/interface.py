@@ -14,8 +14,9 @@ from typing import Annotated, ClassVar, Generic, Literal, TypeVar
 import pyarrow as pa
 from pydantic import BeforeValidator, SecretStr, ValidationError, WithJsonSchema
 
-from lumos_dagster.accounting import MAX_REJECTS, BadRow, Book, OnError, Rule, Task
+from lumos_dagster.accounting import MAX_REJECTS, BadRow, Book, OnError, Rule, Task, counted_in, counted_out
 from lumos_dagster.errors import ConfigError, DataError
+from lumos_dagster.lineage import Origins
 from lumos_dagster.problems import problems_of
 from lumos_dagster.relation import Relation, Source, Step
 from lumos_dagster.strict import StrictModel, is_secret
@@ -69,6 +70,15 @@ class Component(StrictModel, ABC):
         """What it holds rows against, as far as the options say it without a placeholder; see `Task.verdicts`."""
         return ()
 
+    @classmethod
+    def datasets(cls, options: Mapping[str, Raw]) -> tuple[tuple[str, ...], ...]:
+        """What is read or written, each by its name without secrets, in parts from the outside in; none for unknown.
+
+        In the options, the name of each placeholder stands in its place. Other jobs' components that read or write
+        the same give it the same name.
+        """
+        return ()
+
 
 Increments = Literal["", "new", "again"]
 """What an incremental extractor reads."""
@@ -110,6 +120,10 @@ class Transformer(Component):
     def bind(self, schema: pa.Schema) -> pa.Schema:
         """The columns that come out when these go in; ConfigError for a missing field, a wrong type, a clash."""
 
+    def origins(self, schema: pa.Schema) -> Origins | None:
+        """Which of these columns each one that comes out is made of; None where it cannot be told."""
+        return None
+
     @abstractmethod
     def apply(self, rows: pa.RecordBatchReader, task: Task) -> pa.RecordBatchReader:
         """The changed rows, in the columns that `bind` gave; filtered and bad rows are booked on the task."""
@@ -123,6 +137,8 @@ class Combiner(Component):
     """Whether each parent is an input of that name; else their rows come united, as one input."""
     balanced: ClassVar[bool] = True
     """Whether it books what becomes of each row; else rows are counted as they come and go, and no more is known."""
+    keeps_columns: ClassVar[bool] = False
+    """Whether each column that comes out holds values of the input's column of that name, and no others."""
 
     @abstractmethod
     def bind(self, inputs: Mapping[str, pa.Schema]) -> pa.Schema | None:
@@ -227,6 +243,7 @@ class Extraction(Source):
             if self.extractor.keeper is not None:
                 task.window = partial(_window, task, self.extractor.keeper)
             with self.extractor.build().read(task) as rows:
+                task.schema = rows.schema
                 yield pa.RecordBatchReader.from_batches(rows.schema, self._counted(rows, task))
 
     def _counted(self, rows: pa.RecordBatchReader, task: Task) -> Iterator[pa.RecordBatch]:
@@ -256,7 +273,8 @@ class Transformation(Step):
         with self.transformer.task(book) as task:
             transformer = self.transformer.build()
             with options_of(task.op):
-                schema = transformer.bind(rows.schema)
+                task.schema = schema = transformer.bind(rows.schema)
+                task.origins = transformer.origins(rows.schema)
             changed = transformer.apply(counted_in(rows, task), task)
             if changed.schema != schema:
                 raise DataError(f"{task.op}: gives columns {changed.schema} where {schema} were announced")
@@ -272,27 +290,3 @@ def options_of(op: str) -> Iterator[None]:
         prefix = f"jobs.{op}.options"
         problems = (replace(found, path=f"{prefix}.{found.path}".rstrip(".")) for found in error.problems)
         raise ConfigError(problems) from None
-
-
-def counted_in(rows: pa.RecordBatchReader, task: Task) -> pa.RecordBatchReader:
-    """The same rows, counted as they enter a stage; each batch is held against the schema once."""
-
-    def batches() -> Iterator[pa.RecordBatch]:
-        for batch in rows:
-            if batch.schema != rows.schema:
-                raise DataError(f"{task.op}: a batch has columns {batch.schema} where {rows.schema} were announced")
-            task.cancellation.check()
-            task.count.rows_in += batch.num_rows
-            yield batch
-        task.saw_all()
-
-    return pa.RecordBatchReader.from_batches(rows.schema, batches())
-
-
-def counted_out(rows: pa.RecordBatchReader, task: Task) -> Iterator[pa.RecordBatch]:
-    """The batches, counted as they leave a stage."""
-    for batch in rows:
-        task.cancellation.check()
-        task.count.rows_out += batch.num_rows
-        task.count.bytes += batch.nbytes
-        yield batch

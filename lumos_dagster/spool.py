@@ -10,6 +10,7 @@ import pyarrow as pa
 from lumos_dagster.accounting import Book
 from lumos_dagster.errors import DataError, TransientError
 from lumos_dagster.files import filesystem, open_atomic, open_input
+from lumos_dagster.lineage import Lineage
 from lumos_dagster.relation import Relation
 
 _OPTIONS = pa.ipc.IpcWriteOptions(compression="lz4")
@@ -17,11 +18,12 @@ _OPTIONS = pa.ipc.IpcWriteOptions(compression="lz4")
 
 @dataclass(frozen=True)
 class Spool:
-    """A Source over a spooled file: where it is, how many rows it must give back, and its size in bytes."""
+    """A Source over a spooled file: where it is, how many rows it must give back, its size, and their origin."""
 
     url: str
     rows: int
     bytes: int
+    lineage: Lineage | None = None
 
     @contextmanager
     def open(self, book: Book) -> Iterator[pa.RecordBatchReader]:

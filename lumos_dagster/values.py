@@ -63,6 +63,27 @@ def has_placeholder(value: Raw) -> bool:
     return next(placeholders(value), None) is not None
 
 
+def with_names(value: Raw, variables: Mapping[str, Raw], depth: int = _DEPTH) -> Raw:
+    """`value` with each `${vars.x}` as the file says it, and of any other placeholder its name alone."""
+    if isinstance(value, Mapping):
+        return {key: with_names(item, variables, depth) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [with_names(item, variables, depth) for item in value]
+    if not isinstance(value, str) or "$" not in value:
+        return value
+
+    def named(match: re.Match[str]) -> str:
+        name = match["braced"] if match["braced"] is not None else match["bare"]
+        if name is None:
+            return "$"
+        root, _, rest = name.partition(".")
+        if root == "vars" and rest in variables and depth:
+            return _as_text(with_names(variables[rest], variables, depth - 1))
+        return str(name).partition(":-")[0]
+
+    return _TOKEN.sub(named, value)
+
+
 def check_placeholder(name: str, variables: Mapping[str, Raw]) -> str | None:
     """Say what is wrong with one placeholder as written in a job file, or None where nothing is."""
     root, _, rest = name.partition(".")

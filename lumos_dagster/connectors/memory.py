@@ -17,7 +17,7 @@ from lumos_dagster.interface import Extractor, Loader, LoadResult, Task
 from lumos_dagster.problems import near
 from lumos_dagster.relation import conform, united_schema
 from lumos_dagster.spool import spool_writer
-from lumos_dagster.values import RunContext
+from lumos_dagster.values import Raw, RunContext
 
 _PART = re.compile(r"(?P<generation>\d+)\.(?P<order>\d+)\.(?P<load>[0-9a-f]+)\.arrow")
 _LONGEST_NAME = 120
@@ -35,6 +35,11 @@ class MemoryExtractor(Extractor):
     """Whether it is an error that nothing was kept under the key; if not, there are no rows."""
     records: list[dict[str, Any]] | None = None
     """The rows themselves, in place of kept ones."""
+
+    @classmethod
+    def datasets(cls, options: Mapping[str, Raw]) -> tuple[tuple[str, ...], ...]:
+        """The key, unless the rows are given here."""
+        return () if options.get("records") is not None else (("memory", str(options.get("key", "default"))),)
 
     def location(self) -> str:
         """The key."""
@@ -70,6 +75,11 @@ class MemoryLoader(Loader):
     """replace: the key holds exactly these rows afterwards. append: they come behind the old ones."""
     persist: bool = False
     """Whether later runs and other jobs may read the rows; if not, they live as long as the run."""
+
+    @classmethod
+    def datasets(cls, options: Mapping[str, Raw]) -> tuple[tuple[str, ...], ...]:
+        """The key."""
+        return (("memory", str(options.get("key", "default"))),)
 
     def target(self) -> tuple[str, ...]:
         """The key."""

@@ -23,10 +23,14 @@ PRELOAD = "lumos_dagster.orchestration.preload"
 
 def build_job(job: JobFile) -> dg.JobDefinition:
     """The Dagster job of a file. Raises ConfigError where its plan does not hold."""
-    plan = make_plan(job)
+    return job_of(make_plan(job))
+
+
+def job_of(plan: Plan) -> dg.JobDefinition:
+    """The Dagster job of a plan."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", dg.BetaWarning)  # owners: the user can do nothing about it
-        return _to_job(job, plan)
+        return _to_job(plan.job, plan)
 
 
 def _to_job(job: JobFile, plan: Plan) -> dg.JobDefinition:

@@ -11,10 +11,12 @@ from lumos_dagster.catalog import Catalog
 from lumos_dagster.config import load_folder
 from lumos_dagster.config.model import JobFile
 from lumos_dagster.errors import ConfigError, Problem
+from lumos_dagster.orchestration.assets.specs import asset_definitions
 from lumos_dagster.orchestration.automation.schedules import schedules_of
 from lumos_dagster.orchestration.automation.sensors import sensors_of
-from lumos_dagster.orchestration.jobs import build_job
+from lumos_dagster.orchestration.jobs import job_of
 from lumos_dagster.orchestration.plugins import LumosPlugins
+from lumos_dagster.plan import Plan, make_plan
 
 Broken = tuple[str, ConfigError]
 _log = logging.getLogger("lumos")
@@ -31,7 +33,7 @@ def jobs_folder() -> Path:
 def build_definitions(
     jobs_dir: str | Path | None = None, catalog: Catalog | None = None, plugins: LumosPlugins | None = None
 ) -> dg.Definitions:
-    """All jobs, schedules and sensors of a folder, to be a code location or to be merged into one.
+    """All jobs, assets, schedules and sensors of a folder, to be a code location or to be merged into one.
 
     `plugins` says where the jobs' plugins are, and is then the resource `plugins` of the location too.
     Raises ConfigError for a broken file only where LUMOS_STRICT=1 asks for it.
@@ -41,27 +43,37 @@ def build_definitions(
         raise ConfigError(f"the folder of job files {str(folder)!r} does not exist; set LUMOS_JOBS_DIR")
     job_files, broken = load_folder(folder, catalog or (plugins or LumosPlugins()).catalog())
     is_strict = os.environ.get("LUMOS_STRICT") == "1"
-    return _definitions(job_files, broken, is_strict, {"plugins": plugins} if plugins else {})
+    return _definitions(job_files, broken, is_strict, {"plugins": plugins} if plugins else {}, str(folder))
 
 
 def build_job_definitions(job_file: JobFile) -> dg.Definitions:
-    """As build_definitions, of one file. Raises ConfigError for any mistake."""
+    """As build_definitions, of one file, without declared assets: Dagster takes no asset of two files that are apart.
+
+    Raises ConfigError for any mistake.
+    """
     return _definitions([job_file], [], True, {})
 
 
 def _definitions(
-    job_files: Sequence[JobFile], broken: list[Broken], is_strict: bool, resources: Mapping[str, LumosPlugins]
+    job_files: Sequence[JobFile],
+    broken: list[Broken],
+    is_strict: bool,
+    resources: Mapping[str, LumosPlugins],
+    assets_of: str = "",
 ) -> dg.Definitions:
     jobs: dict[str, dg.JobDefinition] = {}
+    plans: list[Plan] = []
     owners: dict[str, str] = {}
     for job_file in job_files:
         try:
-            job = build_job(job_file)
+            plan = make_plan(job_file)
+            job = job_of(plan)
             _claim(job, job_file, owners)
         except ConfigError as error:
             broken.append((job_file.path, error))
             continue
         jobs[job.name] = job
+        plans.append(plan)
         for warning in job_file.warnings:
             _log.warning("%s", warning)
     schedules: list[dg.ScheduleDefinition] = []
@@ -77,7 +89,13 @@ def _definitions(
             without_sensors.append((job_file.path, error))
     _report(broken, "is left out of the code location", is_strict)
     _report(without_sensors, "is there, but none of its sensors is", is_strict)
-    return dg.Definitions(jobs=list(jobs.values()), schedules=schedules, sensors=sensors, resources=resources)
+    return dg.Definitions(
+        assets=asset_definitions(plans, assets_of) if assets_of else [],
+        jobs=list(jobs.values()),
+        schedules=schedules,
+        sensors=sensors,
+        resources=resources,
+    )
 
 
 def _claim(job: dg.JobDefinition, job_file: JobFile, owners: dict[str, str]) -> None:

@@ -9,6 +9,7 @@ import dagster as dg
 from lumos_dagster.accounting import Book
 from lumos_dagster.cancellation import Cancellation
 from lumos_dagster.errors import ConfigError
+from lumos_dagster.orchestration.assets.checks import report_checks
 from lumos_dagster.orchestration.attempt import run_attempt
 from lumos_dagster.orchestration.failures import guarded, retry_policy
 from lumos_dagster.orchestration.launch import read_launch
@@ -62,6 +63,7 @@ def _run(
     context: dg.OpExecutionContext, plan: Plan, node: Node, inputs: Mapping[str, Relation]
 ) -> Iterator[dg.Output[Any]]:
     """One attempt, then what it gave; under `continue` a failure is noted instead, and no rows travel on."""
+    book = None
     try:
         launch = guarded(lambda: read_launch(context, plan), node.retry, context.retry_number, node.name)
         if not node.parents and not node.after:
@@ -71,14 +73,17 @@ def _run(
         attempt = partial(_attempt, context, launch, now, inputs, book)
         rows = guarded(attempt, now.retry, context.retry_number, node.name)
     except dg.Failure as failure:
+        if book is not None:
+            report_checks(context, launch.plan, now, book, str(failure.metadata["error"].value))
         if node.failure_policy != "continue":
             raise
-        report_failure(context, node, failure)
+        report_failure(context, plan.job, node, failure)
         yield dg.Output(None, DONE, metadata={"failed": failure.description or "", **failure.metadata})
         return
     metadata = metadata_of(now, book)
     if now.entry.kind == "loader":
-        report_load(context, now, book)
+        report_load(context, launch.plan, now, book)
+    report_checks(context, launch.plan, now, book)
     if rows is not None and node.children:
         yield dg.Output(rows, ROWS, metadata=metadata)
     yield dg.Output(None, DONE, metadata=metadata)

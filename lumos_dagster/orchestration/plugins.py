@@ -90,12 +90,13 @@ def _performed(context: dg.OpExecutionContext, entry: Entry, rows: Mapping[str, 
     takes = tuple(Take(place, (place,)) for place in rows)
     node = Node((name,), replace(entry, name=name), tuple(take.parent for take in takes), takes)
 
+    job = JobFile(path="", name=context.job_name, title="", entries=(node.entry,))
+
     def work() -> Relation | None:
-        job = JobFile(path="", name=context.job_name, title="", entries=(node.entry,))
-        job = override_job(job, {name: changed_options(entry, context.op_config or {})}, {})
-        now = replace(node, entry=dict(job.ops())[name])
+        changed = override_job(job, {name: changed_options(entry, context.op_config or {})}, {})
+        now = replace(node, entry=dict(changed.ops())[name])
         inputs: dict[Path, Relation] = {(place,): as_relation(value) for place, value in rows.items()}
-        return perform(now, Launch(Plan(job, "streaming", {now.path: now}), book.run), inputs, book)
+        return perform(now, Launch(Plan(changed, "streaming", {now.path: now}), book.run), inputs, book)
 
     def progress() -> None:
         if line := progress_line(book):
@@ -103,5 +104,5 @@ def _performed(context: dg.OpExecutionContext, entry: Entry, rows: Mapping[str, 
 
     relation = refused(lambda: run_attempt(work, book.cancellation, name, None, progress), name)
     if entry.kind == "loader":
-        report_load(context, node, book)
+        report_load(context, Plan(job, "streaming", {node.path: node}), node, book)
     return dg.Output(relation, metadata=metadata_of(node, book))

@@ -7,7 +7,11 @@ from typing import Any
 import dagster as dg
 
 from lumos_dagster.accounting import Book, Count
-from lumos_dagster.plan import Node
+from lumos_dagster.config.model import JobFile
+from lumos_dagster.files import join
+from lumos_dagster.orchestration.assets.keys import asset_key
+from lumos_dagster.orchestration.assets.loads import load_metadata
+from lumos_dagster.plan import Node, Plan
 from lumos_dagster.rejects import command
 
 STAGES = "lumos/stages"
@@ -47,7 +51,7 @@ def progress_line(book: Book) -> str:
         return ""
     name, task = list(book.tasks.items())[-1]
     rows = max(task.count.rows_in, task.count.rows_out)
-    return f"{name}: {rows:,} rows so far"
+    return f"{name}: {rows:,} rows so far, {rows / max(task.seconds, 0.001):,.0f} a second"
 
 
 def _numbers(count: Count) -> dict[str, Any]:
@@ -71,12 +75,12 @@ def _table(counts: Mapping[str, Count]) -> str:
     return "\n".join(lines)
 
 
-def report_failure(context: dg.OpExecutionContext, node: Node, failure: dg.Failure) -> None:
+def report_failure(context: dg.OpExecutionContext, job: JobFile, node: Node, failure: dg.Failure) -> None:
     """Make a failure under `continue` seen although the run goes on: an event that failed, and a tag on the run."""
     context.log.error(f"{node.name} failed and the job goes on without it: {failure.description}")
     context.log_event(
         dg.AssetObservation(
-            asset_key=_asset_key(context, node),
+            asset_key=asset_key(job, node.name, node.entry),
             description=f"failed: {failure.description}",
             metadata={"failed": failure.description or "", **failure.metadata},
         )
@@ -84,17 +88,20 @@ def report_failure(context: dg.OpExecutionContext, node: Node, failure: dg.Failu
     context.instance.add_run_tags(context.run_id, {f"{FAILED_OP}{node.name}": "continue"})
 
 
-def report_load(context: dg.OpExecutionContext, node: Node, book: Book) -> None:
+def report_load(context: dg.OpExecutionContext, plan: Plan, node: Node, book: Book) -> None:
     """Record what was loaded as a materialisation, so that it stands in the catalogue with its row count over time."""
-    count = book.tasks[node.name].count
+    task = book.tasks[node.name]
+    rejecting = [stage for stage, task in book.tasks.items() if task.count.rejected]
+    rejects = sum(book.tasks[stage].count.rejected for stage in rejecting)
+    metadata = _numbers(task.count) | {"rejected": rejects} | load_metadata(plan, task)
+    if rejecting:
+        metadata["rejects"] = command(book.run.run_id, rejecting)
+        metadata["reject store"] = dg.MetadataValue.path(join(book.run.storage, "rejects"))
     context.log_event(
         dg.AssetMaterialization(
-            asset_key=_asset_key(context, node),
-            description=f"{count.rows_out} rows loaded by {node.name}",
-            metadata=_numbers(count),
+            asset_key=asset_key(plan.job, node.name, node.entry),
+            description=f"{task.count.rows_out} rows loaded by {node.name}",
+            metadata=metadata,
+            partition=context.partition_key if context.has_partition_key else None,
         )
     )
-
-
-def _asset_key(context: dg.OpExecutionContext, node: Node) -> dg.AssetKey:
-    return dg.AssetKey(node.entry.asset.split("/") if node.entry.asset else [context.job_name, *node.path])

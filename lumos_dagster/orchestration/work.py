@@ -6,16 +6,21 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from lumos_dagster.accounting import MAX_REJECTS, Book, Count
+from lumos_dagster.accounting import MAX_REJECTS, Book, Task, counted_in
 from lumos_dagster.combination import Combination, Pick
 from lumos_dagster.errors import ConfigError, DataError, Problem
 from lumos_dagster.files import join
-from lumos_dagster.interface import Combiner, Deferred, Extraction, Loader, Transformation, counted_in
+from lumos_dagster.interface import Combiner, Deferred, Extraction, Loader, Transformation
+from lumos_dagster.lineage import Lineage
+from lumos_dagster.orchestration.provenance import lineage_of, with_lineage
 from lumos_dagster.plan import Node, Path, Plan, Take
 from lumos_dagster.relation import Relation, Source, Union
 from lumos_dagster.spool import spool, spool_once, spool_writer
 from lumos_dagster.values import RunContext
 from lumos_dagster.watermarks import Window, known_window
+
+SAMPLE_ROWS = 10
+"""How many of the loaded rows the catalogue shows."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +59,8 @@ def perform(node: Node, launch: Launch, inputs: Mapping[Path, Relation], book: B
     else:
         relation = _united(node, inputs).pipe(Transformation(deferred))
     if node.kept:
-        relation = spool(relation, _spool_url(node, launch.run), book)
+        kept = spool(relation, _spool_url(node, launch.run), book)
+        relation = with_lineage(kept, lineage_of(relation, book))
         book.check()
     return relation
 
@@ -93,7 +99,7 @@ def _spool_url(node: Node, run: RunContext) -> str:
 
 
 def _load(node: Node, deferred: Deferred[Loader], rows: Relation, book: Book) -> Relation | None:
-    loader = deferred.build()
+    loader, given = deferred.build(), rows
     if reason := _why_kept_first(loader, rows):
         book.log(f"{node.name}: the rows are kept in the spool before they are loaded: {reason}")
         rows = spool_once(
@@ -107,13 +113,17 @@ def _load(node: Node, deferred: Deferred[Loader], rows: Relation, book: Book) ->
         if node.children:
             accepted = stack.enter_context(spool_writer(_spool_url(node, deferred.run), reader.schema))
             task.accept = accepted.write
-        count = task.count
-        result = loader.write(counted_in(_measured(reader, count), task), task)
+        task.schema, count = reader.schema, task.count
+        result = loader.write(counted_in(_measured(reader, task), task), task)
         count.inserted, count.updated, count.unchanged = result.inserted, result.updated, result.unchanged
         count.merged, count.unmatched, count.bytes = result.merged, result.unmatched, result.bytes or count.bytes
         count.rows_out = result.inserted + result.updated + result.unchanged
+        task.lineage = lineage_of(given, book)
     book.check()
-    return accepted.relation if accepted else None
+    if accepted is None:
+        return None
+    private = task.lineage.private if task.lineage else frozenset(reader.schema.names)
+    return with_lineage(accepted.relation, Lineage.beginning(node.name, reader.schema.names, private))
 
 
 def _windows(node: Node, run: RunContext) -> dict[str, Window]:
@@ -124,12 +134,16 @@ def _windows(node: Node, run: RunContext) -> dict[str, Window]:
     return {name: window for name, window in found.items() if window is not None}
 
 
-def _measured(rows: pa.RecordBatchReader, count: Count) -> pa.RecordBatchReader:
-    """The same rows, their bytes counted: what stands for a load whose target does not tell what it wrote."""
+def _measured(rows: pa.RecordBatchReader, task: Task) -> pa.RecordBatchReader:
+    """The same rows, the first of them kept as a sample, and their bytes counted: what stands for a load whose target
+    does not tell what it wrote.
+    """
 
     def batches() -> Iterator[pa.RecordBatch]:
         for batch in rows:
-            count.bytes += batch.nbytes
+            task.count.bytes += batch.nbytes
+            if (room := SAMPLE_ROWS - len(task.sample)) > 0:
+                task.sample += batch.slice(0, room).to_pylist()
             yield batch
 
     return pa.RecordBatchReader.from_batches(rows.schema, batches())

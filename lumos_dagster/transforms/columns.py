@@ -8,6 +8,7 @@ import pyarrow as pa
 from lumos_dagster.conversion import is_text
 from lumos_dagster.conversion.frames import Kind
 from lumos_dagster.errors import ConfigError, Problem
+from lumos_dagster.lineage import Origins
 from lumos_dagster.problems import near
 
 _SHOWN = 30
@@ -21,6 +22,8 @@ class Columns:
         if doubled:
             raise ConfigError(f"the input has more than one column named {doubled[0]!r}. Give each its own name.")
         self._fields: dict[str, pa.Field[Any]] = {field.name: field for field in schema}
+        self._reads: dict[str, tuple[str, ...]] = {name: (name,) for name in schema.names}
+        self._private: set[str] = set()
 
     def __contains__(self, name: str) -> bool:
         return name in self._fields
@@ -29,6 +32,13 @@ class Columns:
     def schema(self) -> pa.Schema:
         """The columns as they are now."""
         return pa.schema(list(self._fields.values()))
+
+    @property
+    def origins(self) -> Origins:
+        """What each of the columns is made of."""
+        reads = {name: self._reads[name] for name in self._fields}
+        private = {name for name, read in reads.items() if not self._private.isdisjoint(read)}
+        return Origins(reads, frozenset(private))
 
     def type_of(self, name: str, key: str = "field") -> pa.DataType:
         """The type of a column that must be there; of a dictionary-encoded one, the type of its values."""
@@ -51,9 +61,18 @@ class Columns:
             raise wrong_type(name, kind, "text", key)
         return kind
 
-    def put(self, name: str, kind: pa.DataType) -> None:
-        """Give the column this type, in its place; a new one comes last. What its metadata said holds no longer."""
+    def put(self, name: str, kind: pa.DataType, reads: Iterable[str] | None = None) -> None:
+        """Give the column this type, in its place; a new one comes last. What its metadata said holds no longer.
+
+        `reads` are the columns, as they are now, that its values are made of; without them, its own.
+        """
+        read = (name,) if reads is None else reads
+        self._reads[name] = tuple(dict.fromkeys(end for one in read for end in self._reads.get(one, ())))
         self._fields[name] = pa.field(name, kind)
+
+    def hide(self, name: str) -> None:
+        """The column's values are to be masked: neither it nor what else is made of the same is to be shown."""
+        self._private.update(self._reads[name])
 
     def free(self, name: str, own: Iterable[str], key: str = "to") -> None:
         """The name must be new, or one of the operation's own fields."""
@@ -80,6 +99,7 @@ class Columns:
             if new in taken:
                 raise _taken(new, keys[1])
             taken.add(new)
+        self._reads |= {new: self._reads[old] for old, new in names.items()}
         self._fields = {
             names.get(name, name): field.with_name(names.get(name, name)) for name, field in self._fields.items()
         }

@@ -15,6 +15,7 @@ class Deduplicate(Queried):
     """Keeps one row of those with the same key, in the place where it came; the others are counted as merged."""
 
     apart: ClassVar[bool] = False
+    keeps_columns: ClassVar[bool] = True
     keys: Texts = Field((), validation_alias=AliasChoices("keys", "key"))
     """The fields that make rows the same; without any, all of them. Nulls are the same as nulls."""
     keep: Literal["first", "last"] = "first"

@@ -7,6 +7,7 @@ import pyarrow as pa
 from pydantic import AliasChoices, BeforeValidator, Field
 
 from lumos_dagster.interface import Rule, Task, Transformer
+from lumos_dagster.lineage import Origins
 from lumos_dagster.transforms.operation import Operation, bind_all, run_all
 from lumos_dagster.transforms.operations import OneOperation, rules_of, secrets_of
 from lumos_dagster.values import Raw
@@ -38,9 +39,14 @@ class Json(Transformer):
 
     def bind(self, schema: pa.Schema) -> pa.Schema:
         """The columns after the last operation; ConfigError naming the operation that does not fit."""
-        return bind_all(self.transforms, schema, "transforms")[0]
+        return bind_all(self.transforms, schema, "transforms")[0].schema
+
+    def origins(self, schema: pa.Schema) -> Origins:
+        """What the operations made each column of."""
+        return bind_all(self.transforms, schema, "transforms")[0].origins
 
     def apply(self, rows: pa.RecordBatchReader, task: Task) -> pa.RecordBatchReader:
         """The rows after the last operation."""
-        schema, steps = bind_all(self.transforms, rows.schema, "transforms")
-        return run_all(rows, schema, steps, task, any(operation.in_turn for operation in self.transforms))
+        columns, steps = bind_all(self.transforms, rows.schema, "transforms")
+        in_turn = any(operation.in_turn for operation in self.transforms)
+        return run_all(rows, columns.schema, steps, task, in_turn)

@@ -10,6 +10,7 @@ from pydantic import Field, field_validator
 
 from lumos_dagster.errors import ConfigError, Problem
 from lumos_dagster.interface import StrictModel, Task, Transformer
+from lumos_dagster.lineage import Origins
 from lumos_dagster.transforms.chain import bind_chain, parse_chain
 from lumos_dagster.transforms.columns import Columns
 from lumos_dagster.transforms.formula import Formula, column
@@ -59,6 +60,12 @@ class Map(Transformer):
     def bind(self, schema: pa.Schema) -> pa.Schema:
         """The columns with the targets; ConfigError for a source that is not there, or a target that is taken."""
         return self._bound(schema)[0]
+
+    def origins(self, schema: pa.Schema) -> Origins:
+        """Each target is made of its source, the other columns are themselves."""
+        after = self.bind(schema)
+        sources = {mapping.written: (mapping.source,) for mapping in self.mappings}
+        return Origins({name: sources.get(name, (name,)) for name in after.names})
 
     def apply(self, rows: pa.RecordBatchReader, task: Task) -> pa.RecordBatchReader:
         """The rows with the targets."""

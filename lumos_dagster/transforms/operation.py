@@ -88,7 +88,7 @@ class OnFields(Operation):
     """The field, or a list of fields."""
 
 
-def bind_all(operations: Sequence[Operation], schema: pa.Schema, option: str) -> tuple[pa.Schema, list[Step]]:
+def bind_all(operations: Sequence[Operation], schema: pa.Schema, option: str) -> tuple[Columns, list[Step]]:
     """The columns after the whole chain, and its steps. Raises ConfigError naming the operation by number and name."""
     columns = Columns(schema)
     steps: list[Step] = []
@@ -101,7 +101,7 @@ def bind_all(operations: Sequence[Operation], schema: pa.Schema, option: str) ->
             ) from error
     if not columns.schema.names:
         raise ConfigError(Problem("no column is left", path=option))
-    return columns.schema, steps
+    return columns, steps
 
 
 def run_all(

@@ -14,6 +14,7 @@ class Sort(Queried):
     """Puts rows in order; rows that are equal by it stay as they came. Text is ordered by its code points."""
 
     apart: ClassVar[bool] = False
+    keeps_columns: ClassVar[bool] = True
     by: Terms = Field(min_length=1)
     """The fields, the weightiest first: `amount`, `amount desc`, `amount desc nulls first`; nulls come last."""
 

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from lumos_dagster.combination import OUTPUT
 from lumos_dagster.interface import Task, Transformer
+from lumos_dagster.lineage import Origins
 from lumos_dagster.transforms.columns import Columns
 from lumos_dagster.transforms.expressions import condition
 from lumos_dagster.transforms.grammar import parse
@@ -61,6 +62,10 @@ class Split(Transformer):
     def bind(self, schema: pa.Schema) -> pa.Schema:
         """The columns, and the one that tells the output; ConfigError for a field that is not there."""
         return self._bound(schema)[0]
+
+    def origins(self, schema: pa.Schema) -> Origins:
+        """Each column is itself, whichever output it goes to."""
+        return Columns(schema).origins
 
     def apply(self, rows: pa.RecordBatchReader, task: Task) -> pa.RecordBatchReader:
         """The rows with the name of their output; how many each got is noted."""

@@ -14,8 +14,9 @@ from lumos_dagster.connectors.csv.packing import Compression
 from lumos_dagster.connectors.csv.reading import CsvFiles, Layout
 from lumos_dagster.connectors.csv.source import find_files, place_of
 from lumos_dagster.conversion.names import type_named
-from lumos_dagster.files import shown
+from lumos_dagster.files import dataset, shown
 from lumos_dagster.interface import BATCH_ROWS, Extractor, Task, Texts
+from lumos_dagster.values import Raw
 
 
 class CsvExtractor(Extractor):
@@ -50,6 +51,12 @@ class CsvExtractor(Extractor):
     """The name of a column to add, that holds the path of the row's file."""
     batch_size: Annotated[int, Field(gt=0)] = BATCH_ROWS
     """The most rows to a batch."""
+
+    @classmethod
+    def datasets(cls, options: Mapping[str, Raw]) -> tuple[tuple[str, ...], ...]:
+        """The paths, as they are written."""
+        paths = options.get("file_path", ())
+        return tuple(("csv", *dataset(str(path))) for path in ([paths] if isinstance(paths, str) else paths))
 
     @field_validator("types")
     @classmethod

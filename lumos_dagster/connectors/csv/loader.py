@@ -1,6 +1,6 @@
 """The CSV loader: its options, and how a file is written whole or not at all."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -17,9 +17,10 @@ from lumos_dagster.connectors.csv.reading import CsvFiles, Layout
 from lumos_dagster.connectors.csv.rendering import Quoting, Renderer
 from lumos_dagster.connectors.csv.source import open_csv, place_of
 from lumos_dagster.errors import ConfigError, DataError, Problem, TerminalError
-from lumos_dagster.files import absolute, is_local, open_atomic, shown
+from lumos_dagster.files import absolute, dataset, is_local, open_atomic, shown
 from lumos_dagster.interface import Loader, LoadResult, Task, Texts
 from lumos_dagster.problems import near
+from lumos_dagster.values import Raw
 
 
 class CsvLoader(Loader):
@@ -57,6 +58,12 @@ class CsvLoader(Loader):
     compression: Compression | None = None
     """By the file's suffix if not said."""
 
+    @classmethod
+    def datasets(cls, options: Mapping[str, Raw]) -> tuple[tuple[str, ...], ...]:
+        """The path."""
+        path = options.get("file_path")
+        return (("csv", *dataset(str(path))),) if path else ()
+
     @model_validator(mode="after")
     def _options_agree(self) -> Self:
         check_marks({"delimiter": self.delimiter, "quote": self.quote})
@@ -92,6 +99,7 @@ class CsvLoader(Loader):
         """Write the rows."""
         names = self._names(rows.schema)
         pour = Pour(self._renderer(), names, self.formula_guard == "reject", task)
+        task.names = {name: name for name in self.fields or rows.schema.names}
         with _naming(shown(self.file_path)):
             return self._append(rows, pour) if self._appends else self._overwrite(rows, pour)
 

@@ -66,6 +66,7 @@ class JdbcLoader(LoadOptions, Loader):
     def write(self, rows: pa.RecordBatchReader, task: Task) -> LoadResult:
         """Load everything; a load that the ledger knows is only counted, one that it knows in part goes on."""
         address = self.address()
+        task.names = {name: self.columns.get(name, name) for name in rows.schema.names}
         if address.database.in_a_file:
             self._see_to_the_file(Path(address.name).resolve())
         schema, name = split_name(self.table_name)

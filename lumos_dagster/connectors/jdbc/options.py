@@ -8,8 +8,10 @@ from typing import Literal, Self
 from pydantic import AliasChoices, Field, SecretStr, field_validator, model_validator
 
 from lumos_dagster.connectors.jdbc.address import Address, find_database, parse_address
+from lumos_dagster.connectors.jdbc.query import tables_of
+from lumos_dagster.files import dataset
 from lumos_dagster.interface import Component, ConnectionString, Texts
-from lumos_dagster.values import Raw
+from lumos_dagster.values import Raw, has_placeholder
 
 Mode = Literal["insert", "append", "update", "upsert", "replace", "truncate", "delete_insert"]
 
@@ -40,6 +42,20 @@ class JdbcOptions(Component):
             return find_database(str(options.get("connection_string", "")))[0].technology
         except ValueError:
             return ""
+
+    @classmethod
+    def datasets(cls, options: Mapping[str, Raw]) -> tuple[tuple[str, ...], ...]:
+        """The table, or the tables of the query, behind their server and database."""
+        table, query = options.get("table_name"), options.get("query")
+        connection_string = str(options.get("connection_string", ""))
+        try:
+            address = parse_address(connection_string)
+        except ValueError:  # the environment says it whole, or it is told when the op starts
+            known = has_placeholder(connection_string) or not connection_string.isidentifier()
+            place = ("jdbc",) if known else ("jdbc", connection_string)
+            return ((*place, *(part for part in split_name(str(table)) if part)),) if table else ()
+        names = [split_name(str(table))] if table else tables_of(str(query), address.database.technology)
+        return tuple(_dataset(address, schema, name) for schema, name in names)
 
     def address(self) -> Address:
         """The database's address, password included."""
@@ -98,6 +114,17 @@ def split_name(table_name: str) -> tuple[str | None, str]:
         if table_name[match.end()] != ".":
             break
     return None, table_name
+
+
+def _dataset(address: Address, schema: str | None, table: str) -> tuple[str, ...]:
+    database = address.database
+    if database.in_a_file:
+        return (database.name, *dataset(address.name), table)
+    server = address.host if address.port == database.port else f"{address.host}:{address.port}"
+    if database.schema_is_database:
+        return (database.name, server, schema or address.name, table)
+    place = (database.name, server, address.name, schema or database.default_schema, table)
+    return tuple(part for part in place if part)
 
 
 def location_of(address: Address, table_name: str | None) -> str:

@@ -101,3 +101,20 @@ def with_values(query: str, known: Iterable[str], spelled: Callable[[str], str])
         if problems:
             raise ConfigError(problems)
     return TOKEN.sub(lambda match: spelled(match["name"]) if match["name"] else match[0], query)
+
+
+_DIALECTS = {"sqlserver": "tsql"}
+
+
+def tables_of(query: str, technology: str) -> list[tuple[str | None, str]]:
+    """Schema and name of each table that a query reads; none where the query is not understood."""
+    import sqlglot
+    from sqlglot import exp
+
+    try:
+        tree = sqlglot.parse_one(query, read=_DIALECTS.get(technology, technology))
+    except sqlglot.errors.SqlglotError:
+        return []
+    own = {common.alias for common in tree.find_all(exp.CTE)}
+    tables = [table for table in tree.find_all(exp.Table) if table.name and (table.db or table.name not in own)]
+    return list(dict.fromkeys((table.db or None, table.name) for table in tables))

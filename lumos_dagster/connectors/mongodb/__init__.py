@@ -11,7 +11,7 @@ from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, model
 
 from lumos_dagster.connectors.mongodb.marks import Mark
 from lumos_dagster.interface import ConnectionString, Extractor, Loader, LoadResult, Task, Texts
-from lumos_dagster.values import has_placeholder
+from lumos_dagster.values import Raw, has_placeholder
 
 
 def _from_json(value: Any) -> Any:
@@ -65,6 +65,13 @@ def _place(connection_string: ConnectionString, database: str, collection: str) 
     return f"mongodb://{re.split('[/?]', rest)[0]}/{database}.{collection}"
 
 
+def _datasets(options: Mapping[str, Raw]) -> tuple[tuple[str, ...], ...]:
+    names = [str(options.get(name, "")) for name in ("database", "collection")]
+    address = str(options.get("connection_string", ""))
+    server = re.split("[/?]", address.rpartition("://")[2].rpartition("@")[2])[0] if "://" in address else ""
+    return (("mongodb", *(part for part in (server.removesuffix(":27017"), *names) if part)),)
+
+
 class MongoExtractor(Extractor):
     """Reads a collection, or the result of an aggregation pipeline.
 
@@ -112,6 +119,11 @@ class MongoExtractor(Extractor):
             raise ValueError("an extractor's pipeline only reads: take $out and $merge away and use a loader")
         return self
 
+    @classmethod
+    def datasets(cls, options: Mapping[str, Raw]) -> tuple[tuple[str, ...], ...]:
+        """The collection, behind its server and database."""
+        return _datasets(options)
+
     def read(self, task: Task) -> AbstractContextManager[pa.RecordBatchReader]:
         """Read all documents in bounded memory."""
         from lumos_dagster.connectors.mongodb.reading import read
@@ -154,6 +166,11 @@ class MongoLoader(Loader):
     """What text columns are: `objectId`, `uuid`, `json` (extended JSON: any value, document or array), or `string`."""
     batch_size: int = Field(1000, ge=1, le=100_000)
     """Documents to a round trip."""
+
+    @classmethod
+    def datasets(cls, options: Mapping[str, Raw]) -> tuple[tuple[str, ...], ...]:
+        """The collection, behind its server and database."""
+        return _datasets(options)
 
     @property
     def atomic(self) -> bool:

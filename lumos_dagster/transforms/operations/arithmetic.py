@@ -53,7 +53,7 @@ class Reckoning(Operation):
             raise ConfigError(Problem(str(error), path="operand")) from error
         target = self.to or self.field
         columns.free(target, result.reads, "to")
-        columns.put(target, result.type)
+        columns.put(target, result.type, result.reads)
         check = self.check(result.reads, partial(explain, divided=self.sign in ("divide", "modulo")))
         return lambda rows: rows.put_checked(target, result.run(rows), check)
 

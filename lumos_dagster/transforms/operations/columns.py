@@ -132,7 +132,7 @@ class AddField(Operation):
             return _nothing
         if self.expression is None:
             values = constant(self.value)
-            columns.put(self.field, values.type)
+            columns.put(self.field, values.type, ())
             return lambda rows: rows.put_constant(self.field, values)
         return computed(self, self.field, self.expression, columns)
 
@@ -171,7 +171,7 @@ class Compute(Operation):
 def computed(operation: Operation, field: str, expression: str, columns: Columns) -> Step:
     """What sets a field to the value of an expression."""
     formula = scalar(expression, columns, "expression")
-    columns.put(field, formula.type)
+    columns.put(field, formula.type, formula.reads)
     if not formula.reads:
         return lambda rows: rows.put(field, _constant(formula, expression, rows))
     check = operation.check(formula.reads, lambda _: "the expression gives no value for this row")

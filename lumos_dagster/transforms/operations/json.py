@@ -57,7 +57,7 @@ class ParseJson(Operation):
         columns.free(target, (self.field,), "to")
         shape = None if self.shape is None else shape_of(self.shape)
         kind = shape.type if shape else pa.string()
-        columns.put(target, kind)
+        columns.put(target, kind, (self.field,))
         check = self.check([self.field], lambda _: f"is not JSON of the shape {kind}" if shape else "is not JSON")
 
         def step(rows: Rows) -> None:
@@ -117,7 +117,7 @@ class Extract(Operation):
         target = self.to or self.field
         columns.free(target, (self.field,), "to")
         result = pa.string() if self.to_type == _JSON else type_named(self.to_type)
-        columns.put(target, result)
+        columns.put(target, result, (self.field,))
         path = jmespath.compile(self.path)
         exact = not _calls(path.parsed)
 
@@ -172,7 +172,7 @@ class ToJson(Operation):
         kinds = {name: columns.type_of(name, "fields" if self.fields else "field") for name in reads}
         target = self.to or reads[0]
         columns.free(target, reads, "to")
-        columns.put(target, pa.string())
+        columns.put(target, pa.string(), reads)
 
         def step(rows: Rows) -> None:
             for name, kind in kinds.items():

@@ -59,7 +59,7 @@ class MapValues(Operation):
         new = [_as(value, result) for value in self.mapping.values()]
         target = self.to or self.field
         columns.free(target, (self.field,), "to")
-        columns.put(target, result)
+        columns.put(target, result, (self.field,))
         check = self.check([self.field], lambda _: "is not in the mapping, and there is no default")
         answers, others = pl.concat(new), _as(self.default, result)
 

@@ -52,7 +52,7 @@ class Flatten(Operation):
             columns.remove(self.field)
         for name, _, inner in parts:
             columns.free(name, (), "prefix")
-            columns.put(name, inner)
+            columns.put(name, inner, (self.field,))
 
         def step(rows: Rows) -> None:
             whole = rows.arrow(self.field)
@@ -107,7 +107,7 @@ class Explode(Operation):
             raise ConfigError(Problem(f"column {self.field!r} is a list: a separator is for text", path="separator"))
         target = self.to or self.field
         columns.free(target, (self.field,), "to")
-        columns.put(target, kind.value_type if listed else pa.string())
+        columns.put(target, kind.value_type if listed else pa.string(), (self.field,))
         check = self.check([self.field], lambda _: "is not a JSON list")
         lists = f"\0{target}"
 

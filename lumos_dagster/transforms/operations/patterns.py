@@ -133,7 +133,7 @@ class RegexExtract(Operation):
         columns.text(self.field)
         target = self.to or self.field
         columns.free(target, (self.field,), "to")
-        columns.put(target, pa.string())
+        columns.put(target, pa.string(), (self.field,))
         group = self._number()
         return lambda rows: rows.put(target, rows.series(self.field).str.extract(self.pattern, group))
 

@@ -33,6 +33,7 @@ class Hash(OnFields):
         for field in self.fields:
             columns.type_of(field)
             columns.put(field, pa.string())
+            columns.hide(field)
         begun = getattr(hashlib, self.algorithm)(self.salt.get_secret_value().encode(), usedforsecurity=False)
 
         def hexed(text: str) -> str:
@@ -72,6 +73,7 @@ class Mask(OnFields):
         for field in self.fields:
             columns.type_of(field)
             columns.put(field, pa.string())
+            columns.hide(field)
 
         def step(rows: Rows) -> None:
             for field in self.fields:

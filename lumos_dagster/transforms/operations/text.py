@@ -151,7 +151,7 @@ class MergeFields(Operation):
         for field in self.fields:
             columns.type_of(field, "fields")
         columns.free(self.to, self.fields, "to")
-        columns.put(self.to, pa.string())
+        columns.put(self.to, pa.string(), self.fields)
 
         def step(rows: Rows) -> None:
             parts = [text_of(rows, field).alias(str(place)) for place, field in enumerate(self.fields)]
@@ -186,7 +186,8 @@ class SplitField(Operation):
         columns.text(self.field)
         for name in self.into:
             columns.free(name, (self.field,), "into")
-            columns.put(name, pa.string())
+        for name in self.into:
+            columns.put(name, pa.string(), (self.field,))
         parts = min(self.limit or len(self.into), len(self.into))
 
         def step(rows: Rows) -> None:
