@@ -109,10 +109,15 @@ def _freshness(plans: Iterable[Plan]) -> dg.FreshnessPolicy | None:
     schedule: Schedule | None = next(running, None)
     if schedule is None:
         return None
-    return dg.FreshnessPolicy.cron(schedule.cron, _shortest_wait(schedule.cron), schedule.timezone)
+    return _policy(schedule.cron, schedule.timezone)
 
 
 @lru_cache
+def _policy(cron: str, timezone: str) -> dg.FreshnessPolicy:
+    """Dagster walks over many ticks to check one, so jobs of one cron line share it."""
+    return dg.FreshnessPolicy.cron(cron, _shortest_wait(cron), timezone)
+
+
 def _shortest_wait(cron: str) -> timedelta:
     """The shortest time between two ticks."""
     start = datetime(2024, 1, 1, tzinfo=UTC)

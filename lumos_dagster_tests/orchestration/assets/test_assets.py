@@ -162,7 +162,8 @@ def test_rules_and_the_balance_are_checks_of_what_is_loaded(
 def test_a_rule_that_ends_the_run_is_a_check_that_failed(
     jobs: Path, tmp_path: Path, instance: dg.DagsterInstance
 ) -> None:
-    (jobs / "clean.yaml").write_text(CLEAN.format(folder=tmp_path, on_error="fail"))
+    text = CLEAN.format(folder=tmp_path, on_error="reject")
+    (jobs / "clean.yaml").write_text(text.replace("rule: not_null", "rule: not_null, on_error: fail"))
     result = run(build_definitions(jobs), "clean", instance)
     assert not result.success
     found = evaluations(result)
