@@ -166,7 +166,11 @@ def test_a_rule_that_ends_the_run_is_a_check_that_failed(
     (jobs / "clean.yaml").write_text(text.replace("rule: not_null", "rule: not_null, on_error: fail"))
     result = run(build_definitions(jobs), "clean", instance)
     assert not result.success
-    found = evaluations(result)
+    records = instance.get_records_for_run(result.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION).records
+    events = [record.event_log_entry.dagster_event for record in records]
+    found = {
+        event.asset_check_evaluation_data.check_name: event.asset_check_evaluation_data for event in events if event
+    }
     assert set(found) == {"clean_amount_not_null"}
     assert (found["clean_amount_not_null"].passed, found["clean_amount_not_null"].severity) == (
         False,
