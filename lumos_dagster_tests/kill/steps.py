@@ -73,6 +73,7 @@ def _do(deed: str) -> None:
         parent = multiprocessing.parent_process()
         os.kill(parent.pid if parent and parent.pid else os.getpid(), signal.SIGKILL)
     elif deed == "stop":
+        del os.environ[POINT]  # once: a run that resumes this one begins the file of steps anew, and so the count
         # Sent to the process, it would stop this thread only after the one that it was given to.
         signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)
     else:
