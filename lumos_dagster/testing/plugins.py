@@ -11,11 +11,11 @@ from typing import Any
 import pyarrow as pa
 from pydantic import ValidationError
 
-from lumos_dagster.accounting import Book
+from lumos_dagster.accounting import Book, counted_in
 from lumos_dagster.cancellation import Cancellation
 from lumos_dagster.combination import Combination
 from lumos_dagster.errors import Interrupted, LumosError, TransientError
-from lumos_dagster.interface import Combiner, Component, Deferred, Extraction, Loader, Transformation, counted_in
+from lumos_dagster.interface import Combiner, Component, Deferred, Extraction, Loader, Transformation
 from lumos_dagster.relation import Relation
 from lumos_dagster.testing.harness import Options, batches_of, failing_after, raised, require
 from lumos_dagster.testing.manners import in_another_process, leaves_nothing_open
