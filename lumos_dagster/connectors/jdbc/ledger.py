@@ -14,6 +14,7 @@ TABLE = "_lumos_loads"
 _KEY_WIDTH = 64
 _ABOUT = {"load_id": 64, "job": 255, "op": 255, "target": 1000}
 """Whose load it is, for those who read the table; the key is made from all of them."""
+_TAKEN_OVER = "another process has taken this load over; what this one had not committed is dropped"
 
 
 class Ledger:
@@ -35,6 +36,7 @@ class Ledger:
         self.key = hashlib.sha256("\0".join(about).encode()).hexdigest()
         self._about = [_within(text, width) for text, width in zip(about, _ABOUT.values(), strict=True)]
         self._epoch = 0
+        self._ends = False
 
     def is_there(self, raw: Any) -> bool:
         """Whether the table exists: making it needs rights that using it does not."""
@@ -77,10 +79,13 @@ class Ledger:
         self._epoch = int(epoch)
         return Done.from_json(result) if result else None
 
-    def find(self, raw: Any) -> Done | None:
-        """How far the load has come."""
-        row = self._read(raw)
-        return Done.from_json(row[1]) if row and row[1] else None
+    def has_ended(self, raw: Any) -> bool:
+        """Whether the last commit, of which no answer came, ended the load. TerminalError where another process did."""
+        epoch, result = self._read(raw) or (0, None)
+        ended = bool(result) and Done.from_json(result).upto is None
+        if int(epoch) > self._epoch or (ended and not self._ends):
+            raise TerminalError(_TAKEN_OVER)
+        return ended
 
     def record(self, raw: Any, done: Done, options: str) -> None:
         """Fill in what the load has come to. TerminalError where another process has taken the load over."""
@@ -93,7 +98,8 @@ class Ledger:
             [done.to_json(), digest, self.key, self._epoch],
         )
         if changed.rowcount != 1:
-            raise TerminalError("another process has taken this load over; what this one had not committed is dropped")
+            raise TerminalError(_TAKEN_OVER)
+        self._ends = done.upto is None
 
     def _read(self, raw: Any) -> Any:
         mark = self._database.forms.marks(1)[0]

@@ -142,8 +142,7 @@ class JdbcLoader(LoadOptions, Loader):
         address = self.address()
         with connect(address, task) as raw:
             address.database.begin(raw, waiting(task), writes=True)
-            found = ledger.find(raw)
-            if found is not None and found.upto is None:
+            if ledger.has_ended(raw):
                 Preparing(raw, table, self, ledger.key).swap_committed()
                 return
         reason = address.database.error(error)

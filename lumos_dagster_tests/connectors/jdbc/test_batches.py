@@ -1,11 +1,13 @@
 """`commit: batch`: each batch is committed by itself, and a retry goes on behind the last one."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pyarrow as pa
 import pytest
 from pydantic import ValidationError
 
+from lumos_dagster.connectors.jdbc.database import Database
 from lumos_dagster.errors import TerminalError, TransientError
 from lumos_dagster_tests.connectors.jdbc.conftest import Place
 
@@ -111,6 +113,32 @@ def test_an_older_process_of_the_same_load_commits_nothing_more(server_place: Pl
     with pytest.raises(TerminalError, match="taken this load over"):
         place.load(reader, commit="batch", batch_size=BATCH)
     assert place.sql("select count(*) from t") == [(BATCH,)]
+
+
+@pytest.mark.parametrize("batch", [1, 3, 6], ids="commit {}".format)
+def test_one_that_is_overtaken_before_a_commit_does_not_say_that_it_has_loaded(
+    server_place: Place, monkeypatch: pytest.MonkeyPatch, batch: int
+) -> None:
+    """Its connection is gone, so that it asks the ledger, and finds what the other one has done."""
+    place, database = server_place, server_place.loader().address().database
+    prepare(place, "insert")
+    place.load(SCHEMA.empty_table(), "another")  # which makes the ledger
+    commits, commit = iter(range(1, 100)), type(database).commit
+
+    def held_up(self: Database, raw: Any, waiting: Iterator[None]) -> None:
+        if next(commits) == batch:
+            is_mariadb = place.name == "mariadb"
+            place.sql(
+                f"kill {raw.thread_id()}" if is_mariadb else f"select pg_terminate_backend({raw.info.backend_pid})"
+            )
+            monkeypatch.undo()
+            place.load(rows(), commit="batch", batch_size=BATCH)
+        commit(self, raw, waiting)
+
+    monkeypatch.setattr(type(database), "commit", held_up)
+    with pytest.raises(TerminalError, match="taken this load over"):
+        place.load(rows(), commit="batch", batch_size=BATCH)
+    assert place.sql("select * from t order by id") == EXPECTED["insert"]
 
 
 def test_delete_insert_by_batches_is_refused_with_the_reason(place: Place) -> None:
