@@ -82,7 +82,7 @@ class Ledger:
     def has_ended(self, raw: Any) -> bool:
         """Whether the last commit, of which no answer came, ended the load. TerminalError where another process did."""
         epoch, result = self._read(raw) or (0, None)
-        ended = bool(result) and Done.from_json(result).upto is None
+        ended = result is not None and Done.from_json(result).upto is None
         if int(epoch) > self._epoch or (ended and not self._ends):
             raise TerminalError(_TAKEN_OVER)
         return ended
