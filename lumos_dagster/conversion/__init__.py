@@ -26,6 +26,7 @@ from pyarrow import types
 
 from lumos_dagster.conversion.exact import from_values
 from lumos_dagster.conversion.frames import Array, is_text
+from lumos_dagster.conversion.plain import read_plainly
 from lumos_dagster.conversion.reading import from_text
 from lumos_dagster.conversion.writing import as_text
 
@@ -48,7 +49,8 @@ def convert(column: "pa.Array[Any]", target: pa.DataType) -> Converted:
     elif is_text(target):
         values = as_text(column).cast(target)
     elif is_text(column.type):
-        values = from_text(column, target)
+        plain = read_plainly(column, target)
+        values = from_text(column, target) if plain is None else plain
     else:
         values = from_values(column, target)
     return Converted(values, pc.and_(column.is_valid(), values.is_null()))

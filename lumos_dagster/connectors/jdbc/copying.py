@@ -1,8 +1,9 @@
-"""PostgreSQL's COPY, both ways: batches to CSV and rows of CSV to batches, every value exactly."""
+"""PostgreSQL's COPY, both ways: batches to binary or CSV, and rows of CSV to batches, every value exactly."""
 
 import codecs
 import io
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -10,24 +11,72 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
+from lumos_dagster.connectors.jdbc.database import Column
 from lumos_dagster.conversion import as_text, convert
 from lumos_dagster.errors import DataError
 
 TIMESTAMP_TZ = pa.timestamp("us", "UTC")
 _BLOCK_BYTES = 1 << 23
+_BINARY_HEADER, _BINARY_END = b"PGCOPY\n\xff\r\n\0" + bytes(8), b"\xff\xff"
+_DECLARED_AS = re.compile(r"\([\d,]+\)")
+_BINARY: dict[int, tuple[str, ...]] = {
+    pa.bool_().id: ("boolean",), pa.int16().id: ("smallint",), pa.int32().id: ("integer",), pa.int64().id: ("bigint",),
+    pa.float32().id: ("real",), pa.float64().id: ("double precision",), pa.decimal128(1).id: ("numeric",),
+    pa.date32().id: ("date",), pa.string().id: ("text", "character varying"), pa.binary().id: ("bytea",),
+    pa.time64("us").id: ("time without time zone",),
+    pa.timestamp("us").id: ("timestamp without time zone", "timestamp with time zone"),
+}  # fmt: skip
+"""The declared types whose binary form is what the encoder makes of an Arrow type."""
 
 
-def copy_in(raw: Any, table: str, columns: str, batches: Iterator[pa.RecordBatch]) -> int:
+def without_binary(columns: Sequence[Column]) -> list[Column]:
+    """The columns for which COPY's binary form is not known to be exact, so that rows for them go as CSV.
+
+    The server takes any bytes of the right width for the value, so the declared type must be the very one. A domain's
+    name, say, is none of these.
+    """
+    return [
+        column for column in columns if _DECLARED_AS.sub("", column.sql_type) not in _BINARY.get(column.type.id, ())
+    ]
+
+
+def copy_in(raw: Any, table: str, names: str, columns: Sequence[Column], batches: Iterator[pa.RecordBatch]) -> int:
     """Send the batches to a table; gives the rows that the server says have arrived."""
-    options = pacsv.WriteOptions(include_header=False, quoting_style="needed")
+    form, encoded = ("csv", _as_csv) if without_binary(columns) else ("binary", _as_binary)
     with raw.cursor() as cursor:
-        with cursor.copy(f"COPY {table} ({columns}) FROM STDIN (FORMAT csv)") as copy:
-            for batch in batches:
-                sink = io.BytesIO()
-                pacsv.write_csv(_spelled(batch), sink, options)
-                copy.write(sink.getbuffer())
+        with cursor.copy(f"COPY {table} ({names}) FROM STDIN (FORMAT {form})") as copy:
+            for data in encoded(batches):
+                copy.write(data)
         rows: int = cursor.rowcount
         return rows
+
+
+def _as_csv(batches: Iterator[pa.RecordBatch]) -> Iterator[bytes]:
+    options = pacsv.WriteOptions(include_header=False, quoting_style="needed")
+    for batch in batches:
+        sink = io.BytesIO()
+        pacsv.write_csv(_spelled(batch), sink, options)
+        yield sink.getvalue()
+
+
+def _as_binary(batches: Iterator[pa.RecordBatch]) -> Iterator[bytes]:
+    """The rows in COPY's binary form. DataError where the encoder leaves out its end, since the server would not."""
+    import pgpq
+
+    encoder = None
+    for batch in batches:
+        if encoder is None:
+            encoder = pgpq.ArrowToPostgresBinaryEncoder(batch.schema)
+            yield encoder.write_header()
+        if data := encoder.write_batch(batch):  # it may give what it was told only later
+            yield data
+    if encoder is None:
+        yield _BINARY_HEADER + _BINARY_END
+        return
+    last = encoder.finish()
+    if not last.endswith(_BINARY_END):
+        raise DataError("the rows were not encoded to their end; nothing was committed")
+    yield last
 
 
 @contextmanager

@@ -180,6 +180,10 @@ class Database(ABC):
     def append(self, raw: Any, table: str, columns: Sequence[Column], batches: Iterator[pa.RecordBatch]) -> int:
         """Put batches, already in the columns' types, into a table (quoted name); gives the rows that arrived."""
 
+    def way_in(self, columns: Sequence[Column]) -> str:
+        """The way that `append` takes for rows of such columns, where there is more than one."""
+        return ""
+
     @abstractmethod
     def read(
         self, raw: Any, query: str, parameters: Mapping[str, Any], rows: int

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import pyarrow as pa
 
-from lumos_dagster.connectors.jdbc.copying import TIMESTAMP_TZ, copy_in, copy_out
+from lumos_dagster.connectors.jdbc.copying import TIMESTAMP_TZ, copy_in, copy_out, without_binary
 from lumos_dagster.connectors.jdbc.database import Column, Database
 from lumos_dagster.connectors.jdbc.forms import Forms
 from lumos_dagster.connectors.jdbc.query import trimmed, with_values
@@ -172,7 +172,11 @@ class PostgreSQL(Database):
         raise ValueError(f"PostgreSQL has no column type for {kind}")
 
     def append(self, raw: Any, table: str, columns: Sequence[Column], batches: Iterator[pa.RecordBatch]) -> int:
-        return copy_in(raw, table, ", ".join(self.quote(column.name) for column in columns), batches)
+        return copy_in(raw, table, ", ".join(self.quote(column.name) for column in columns), columns, batches)
+
+    def way_in(self, columns: Sequence[Column]) -> str:
+        odd = ", ".join(f"{column.name} ({column.sql_type})" for column in without_binary(columns))
+        return f"COPY as CSV, because of {odd}" if odd else "binary COPY"
 
     @contextmanager
     def read(self, raw: Any, query: str, parameters: Mapping[str, Any], rows: int) -> Iterator[pa.RecordBatchReader]:
