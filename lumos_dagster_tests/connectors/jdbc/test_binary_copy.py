@@ -1,9 +1,9 @@
 """PostgreSQL's binary COPY: each value that it carries is the one that CSV carries, and a cut stream is an error."""
 
-from collections.abc import Iterator, Sequence
 from datetime import date, datetime, time
 from decimal import Decimal
 
+import pgpq
 import pyarrow as pa
 import pytest
 
@@ -72,14 +72,21 @@ def test_a_type_that_the_encoder_lacks_goes_as_csv_and_is_named(postgres: Postgr
 def test_a_stream_that_lacks_its_end_is_an_error_and_nothing_arrives(
     postgres: PostgresDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def cut_off(batches: Iterator[pa.RecordBatch]) -> Iterator[bytes]:
-        *whole, _ = as_binary(batches)
-        yield from whole
-        raise DataError("the rows were not encoded to their end; nothing was committed")
+    whole = pgpq.ArrowToPostgresBinaryEncoder
 
-    as_binary = copying._as_binary
-    monkeypatch.setattr(copying, "_as_binary", cut_off)
-    columns: Sequence[Column]
+    class CutOff:
+        """An encoder that swallows what ends the stream, which the server would take for a whole one."""
+
+        def __init__(self, schema: pa.Schema) -> None:
+            self._encoder = whole(schema)
+            self.write_header = self._encoder.write_header
+            self.write_batch = self._encoder.write_batch
+
+        def finish(self) -> bytes:
+            data: bytes = self._encoder.finish()
+            return data.removesuffix(b"\xff\xff")
+
+    monkeypatch.setattr(pgpq, "ArrowToPostgresBinaryEncoder", CutOff)
     with postgres.connect() as raw:
         raw.execute("create table a (x bigint)")
         columns = POSTGRESQL.columns(raw, None, "a")
