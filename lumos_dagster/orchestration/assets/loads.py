@@ -42,7 +42,9 @@ def _column_lineage(
     entries = dict(plan.job.ops())
     deps: dict[str, list[dg.TableColumnDep]] = {}
     for come, name in written.items():
-        ends = [(asset_keys(plan.job, op, entries[op]), column) for op, column in columns.get(come, ())]
+        # An op of a job that is written in Python is not in the plan.
+        known = [(op, column) for op, column in columns.get(come, ()) if op in entries]
+        ends = [(asset_keys(plan.job, op, entries[op]), column) for op, column in known]
         # A query over several tables does not tell which of them a column is from.
         found = [dg.TableColumnDep(asset_key=keys[0], column_name=column) for keys, column in ends if len(keys) == 1]
         if found:
