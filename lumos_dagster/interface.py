@@ -49,6 +49,9 @@ class Component(StrictModel, ABC):
     kind: ClassVar[str]
     run_scoped: ClassVar[bool] = False
     """Whether what is read is what another op of the same run wrote, so that an edge between them is needed."""
+    stoppable: ClassVar[bool] = True
+    """Whether `task.cancellation` ends its work even while a call blocks. Where it does not, an op with a timeout
+    runs in a process of its own, which ends with the attempt."""
 
     @classmethod
     def technology(cls, options: Mapping[str, Raw]) -> str:

@@ -70,9 +70,15 @@ class Plan:
 
     @property
     def executor(self) -> Literal["in_process", "multiprocess"]:
-        """What `executor: auto` means here: processes only where two ops that work can overlap."""
+        """What `executor: auto` means here: processes only where two ops that work can overlap, or a timeout needs them.
+
+        What cannot be told to stop ends with its process.
+        """
         if self.job.executor != "auto":
             return self.job.executor
+        timed = any(node.timeout is not None for node in self.nodes.values())
+        if timed and not all(node.entry.component.stoppable for node in self.nodes.values()):
+            return "multiprocess"
         ancestors = self.ancestors()
         working = [path for path, node in self.nodes.items() if node.works]
         overlap = any(a not in ancestors[b] and b not in ancestors[a] for a, b in combinations(working, 2))

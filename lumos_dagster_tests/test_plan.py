@@ -192,6 +192,17 @@ def test_two_extractors_that_stream_into_one_loader_do_not_overlap() -> None:
     assert make_plan(both, "staged").executor == "multiprocess"
 
 
+def test_a_timeout_over_what_cannot_be_told_to_stop_needs_a_process_that_ends_with_it() -> None:
+    class Endless(Component):
+        stoppable = False
+
+    endless = entry("transform", "transformer", ["extract"])
+    entries = [replace(endless, component=Endless) if each.name == "transform" else each for each in chain().entries]
+    assert make_plan(job(*entries)).executor == "in_process"
+    assert make_plan(job(*(replace(each, timeout=5) for each in chain().entries))).executor == "in_process"
+    assert make_plan(job(*(replace(each, timeout=5) for each in entries))).executor == "multiprocess"
+
+
 def test_waits_between_retries_grow_up_to_the_limit() -> None:
     retry = Retry(count=4, delay=60, backoff_factor=2, max_delay=300)
     assert [retry.wait(number) for number in range(4)] == [60, 120, 240, 300]

@@ -29,6 +29,7 @@ class Python(Combiner):
 
     apart: ClassVar[bool] = False
     balanced: ClassVar[bool] = False
+    stoppable: ClassVar[bool] = False
     function: str
     """Where it is: `package.module:name`."""
     as_: Literal["pandas", "arrow"] | None = Field(None, validation_alias="as")

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
 from lumos_dagster_tests.servers.dagster_ui import PROJECT
@@ -46,6 +47,7 @@ def project(tmp_path: Path) -> Path:
 def run(project: Path, *command: str) -> "subprocess.CompletedProcess[str]":
     environment = {
         **os.environ, "DAGSTER_HOME": str(project / "home"), "LUMOS_JOBS_DIR": str(project / "jobs"),
+        "PYTHONPATH": str(project),
     }  # fmt: skip
     program = [str(Path(sys.executable).with_name(command[0])), *command[1:]]
     return subprocess.run(
@@ -108,3 +110,27 @@ dag: {{dependencies: {{show: [read]}}}}
     assert postgres.rows(
         "select count(*) from pg_stat_activity where query like '%pg_sleep(60)%' and pid <> pg_backend_pid()"
     ) == [(0,)]
+
+
+@pytest.mark.slow
+def test_a_timeout_ends_a_function_that_never_returns_with_its_process(project: Path) -> None:
+    (project / "endless.py").write_text("""
+import os, pathlib, threading
+def wait(rows):
+    pathlib.Path("worker.pid").write_text(str(os.getpid()))
+    threading.Event().wait()
+""")
+    (project / "jobs" / "endless.yaml").write_text("""
+version: 1
+name: Endless
+execution: streaming
+jobs:
+  read: {type: extractor, extractor_type: csv, options: {file_path: numbers.csv}}
+  wait: {type: transformer, transformer_type: python, timeout: 1, options: {function: "endless:wait"}}
+  show: {type: loader, loader_type: console}
+dag: {dependencies: {wait: [read], show: [wait]}}
+""")
+    done = run(project, "lumos", "run", "endless", "--json")
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert json.loads(done.stdout)["failed"] == {"show": "show: timeout: ran longer than 1 seconds"}
+    assert not psutil.pid_exists(int((project / "worker.pid").read_text()))
