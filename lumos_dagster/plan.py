@@ -70,7 +70,7 @@ class Plan:
 
     @property
     def executor(self) -> Literal["in_process", "multiprocess"]:
-        """What `executor: auto` means here: processes only where two ops that work can overlap, or a timeout needs them.
+        """What `executor: auto` means here: processes where two ops that work can overlap, or a timeout needs them.
 
         What cannot be told to stop ends with its process.
         """
