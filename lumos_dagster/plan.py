@@ -70,10 +70,7 @@ class Plan:
 
     @property
     def executor(self) -> Literal["in_process", "multiprocess"]:
-        """What `executor: auto` means here: processes where two ops that work can overlap, or a timeout needs them.
-
-        What cannot be told to stop ends with its process.
-        """
+        """For `auto`: processes where two ops that work can overlap, or where a timeout can end nothing but one."""
         if self.job.executor != "auto":
             return self.job.executor
         timed = any(node.timeout is not None for node in self.nodes.values())

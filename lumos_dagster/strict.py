@@ -6,6 +6,7 @@ from typing import Any, Self
 from pydantic import AliasChoices, BaseModel, ConfigDict, ModelWrapValidatorHandler, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 
+from lumos_dagster.docstrings import field_docstrings
 from lumos_dagster.problems import with_known_keys
 
 
@@ -15,7 +16,6 @@ class StrictModel(BaseModel):
     model_config = ConfigDict(
         frozen=True,
         extra="forbid",
-        use_attribute_docstrings=True,
         populate_by_name=True,
         coerce_numbers_to_str=True,
         hide_input_in_errors=True,
@@ -34,6 +34,13 @@ class StrictModel(BaseModel):
     def fields_by_option(cls) -> dict[str, FieldInfo]:
         """Each option's field, under the option's first spelling."""
         return dict(zip(cls.option_names(), cls.model_fields.values(), strict=True))
+
+    @classmethod
+    def option_texts(cls) -> dict[str, str]:
+        """What is said of each option, under its first spelling; "" where nothing is."""
+        texts = field_docstrings(cls)
+        names = zip(cls.option_names(), cls.model_fields.items(), strict=True)
+        return {option: field.description or texts.get(name, "") for option, (name, field) in names}
 
     @model_validator(mode="wrap")
     @classmethod

@@ -1,23 +1,36 @@
 """The `lumos` command. Exit codes: 0 done, 1 run failed, 2 configuration error, 3 done with rejects."""
 
+from collections.abc import Mapping
+from importlib import import_module
+
 import click
 
-from lumos_dagster.cli.check import list_jobs, schema, validate
-from lumos_dagster.cli.plugin import plugin
-from lumos_dagster.cli.rejects import rejects
-from lumos_dagster.cli.run import run, show
+_COMMANDS: Mapping[str, str] = {
+    "run": "run:run",
+    "show": "run:show",
+    "validate": "check:validate",
+    "list": "check:list_jobs",
+    "schema": "check:schema",
+    "rejects": "rejects:rejects",
+    "plugin": "plugin:plugin",
+}
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class _Commands(click.Group):
+    """Each command, imported when it is asked for: most of a short command's time is imports."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        module, _, name = _COMMANDS[cmd_name].partition(":")
+        command: click.Command = getattr(import_module(f"{__name__}.{module}"), name)
+        return command
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="lumos-dagster")
 def main() -> None:
     """Lumos DataFlow: one YAML file, one Dagster job, every row accounted for."""
-
-
-main.add_command(run)
-main.add_command(show)
-main.add_command(validate)
-main.add_command(list_jobs)
-main.add_command(schema)
-main.add_command(rejects)
-main.add_command(plugin)

@@ -14,7 +14,7 @@ import click
 from lumos_dagster.catalog import project_catalog
 from lumos_dagster.cli.problems import fail
 from lumos_dagster.cli.views import Lines, Live, Silent, View, summary_lines
-from lumos_dagster.config import load_folder, load_job, override_job, scalar
+from lumos_dagster.config import find_job_file, load_job, override_job, scalar
 from lumos_dagster.config.model import Entry, Execution, Executor, JobFile
 from lumos_dagster.config.names import dagster_name
 from lumos_dagster.errors import ConfigError, Problem
@@ -104,18 +104,7 @@ def _exit_code(report: Report) -> int:
 
 def _find(job: str) -> Path:
     path = Path(job)
-    if path.suffix in (".yaml", ".yml"):
-        return path
-    folder = jobs_folder()
-    jobs, broken = load_folder(folder, project_catalog())
-    for job_file in jobs:
-        if job == job_file.name:
-            return Path(job_file.path)
-    for broken_path, error in broken:
-        if job in (Path(broken_path).stem, dagster_name(broken_path)):
-            raise error
-    names = [job_file.name for job_file in jobs]
-    raise ConfigError(Problem(f"no job {job!r} in {folder}", allowed=tuple(names), hint=near(job, names)))
+    return path if path.suffix in (".yaml", ".yml") else find_job_file(job, jobs_folder())
 
 
 def _overrides(job: JobFile, changes: Sequence[str]) -> tuple[dict[str, dict[str, Raw]], dict[str, Raw]]:

@@ -1,7 +1,7 @@
 """YAML text to JobFile: three shapes, one model, every mistake with its place."""
 
 from lumos_dagster.config.components import Components, read_entry
-from lumos_dagster.config.folder import find_job_files, load_files, load_folder, load_job
+from lumos_dagster.config.folder import find_job_file, find_job_files, load_files, load_folder, load_job
 from lumos_dagster.config.names import dagster_name, same_names
 from lumos_dagster.config.overrides import override_job
 from lumos_dagster.config.reader import parse_job
@@ -11,7 +11,7 @@ from lumos_dagster.config.yaml_text import scalar
 __all__ = [
     "Components",
     "dagster_name",
-    "find_job_files",
+    "find_job_file", "find_job_files",
     "json_schema",
     "load_files",
     "load_folder",

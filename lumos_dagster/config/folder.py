@@ -5,10 +5,11 @@ from pathlib import Path
 
 from lumos_dagster.config.components import Components
 from lumos_dagster.config.model import JobFile
-from lumos_dagster.config.names import same_names
+from lumos_dagster.config.names import dagster_name, same_names
 from lumos_dagster.config.reader import parse_job
 from lumos_dagster.config.yaml_text import MAX_BYTES, decode
 from lumos_dagster.errors import ConfigError, Problem
+from lumos_dagster.problems import near
 
 _SUFFIXES = (".yaml", ".yml")
 
@@ -30,6 +31,19 @@ def find_job_files(folder: str | Path) -> list[Path]:
         raise ConfigError(Problem("the folder of job files does not exist", file=str(folder)))
     files = (path for path in Path(folder).iterdir() if path.suffix in _SUFFIXES and path.is_file())
     return sorted(path for path in files if not path.name.startswith("."))
+
+
+def find_job_file(job: str, folder: str | Path) -> Path:
+    """The file of a folder that gives the job of this name. Raises ConfigError for none, and where two do."""
+    files = find_job_files(folder)
+    names = {file: dagster_name(file) for file in files}
+    for file, name in names.items():
+        if job in (name, file.stem):
+            if problem := same_names(files).get(str(file)):
+                raise ConfigError(problem)
+            return file
+    known = sorted(names.values())
+    raise ConfigError(Problem(f"no job {job!r} in {folder}", allowed=tuple(known), hint=near(job, known)))
 
 
 def load_folder(folder: str | Path, catalog: Components) -> tuple[list[JobFile], list[tuple[str, ConfigError]]]:

@@ -86,6 +86,8 @@ class _Generator(GenerateJsonSchema):
         found = super().model_schema(schema)
         found.pop("title", None)
         model = schema["cls"]
+        if issubclass(model, StrictModel):
+            _describe(found, model)
         if issubclass(model, Section):
             _allow_nothing(found, model)
         elif issubclass(model, StrictModel):
@@ -97,6 +99,13 @@ def _definitions(*models: type[M]) -> tuple[dict[type[M], Schema], dict[str, Sch
     """A reference to each model, and all that they refer to."""
     found, parts = models_json_schema([(model, "validation") for model in models], schema_generator=_Generator)
     return {model: found[model, "validation"] for model in models}, parts["$defs"]
+
+
+def _describe(schema: Schema, model: type[StrictModel]) -> None:
+    """What is said of each key."""
+    for name, text in model.option_texts().items():
+        if text and name in schema.get("properties", {}):
+            schema["properties"][name].setdefault("description", text)
 
 
 def _allow_nothing(schema: Schema, model: type[Section]) -> None:

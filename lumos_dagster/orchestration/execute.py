@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -117,6 +118,7 @@ def latest_report(job: str, instance: dg.DagsterInstance) -> Report:
     return report
 
 
+@cache  # Dagster asks several times in a process
 def reconstruct_job(path: str, digest: str) -> dg.JobDefinition:
     """The job of a file, built again in each process that runs a part of it; `digest` is the text's at launch."""
     job = load_job(Path(path), project_catalog())
@@ -141,7 +143,7 @@ def _partition(order: Order, job: JobFile, instance: dg.DagsterInstance) -> str 
 
 
 def _run_config(order: Order, plan: Plan) -> dict[str, Any]:
-    config: dict[str, Any] = {"loggers": _QUIET, "execution": {"config": execution_config(_executor(order, plan))}}
+    config: dict[str, Any] = {"loggers": _QUIET, "execution": {"config": execution_config(_executor(order, plan), plan.job)}}
     settings: dict[str, Any] = {"vars": dict(order.vars)} if order.vars else {}
     if order.execution:
         settings["execution"] = order.execution

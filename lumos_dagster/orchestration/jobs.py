@@ -39,7 +39,7 @@ def _to_job(job: JobFile, plan: Plan) -> dg.JobDefinition:
         description=" - ".join(text for text in (job.title, " ".join(job.description.split())) if text),
         resource_defs={LUMOS: lumos_resource(job), RELATION_IO: relation_io_manager},
         executor_def=dg.multi_or_in_process_executor,
-        config={"execution": {"config": execution_config(plan.executor)}},
+        config={"execution": {"config": execution_config(plan.executor, job)}},
         tags={
             **job.tags,
             DIGEST: job.digest,
@@ -54,11 +54,12 @@ def _to_job(job: JobFile, plan: Plan) -> dg.JobDefinition:
     )
 
 
-def execution_config(executor: str) -> dict[str, Any]:
-    """The executor's config; processes start from a server that has our modules loaded already."""
+def execution_config(executor: str, job: JobFile) -> dict[str, Any]:
+    """The executor's config; processes start from a server that has loaded our modules and the job's components."""
     if executor == "in_process":
         return {"in_process": {}}
-    return {"multiprocess": {"start_method": {"forkserver": {"preload_modules": [PRELOAD]}}}}
+    components = sorted({entry.component.__module__ for _, entry in job.ops()})
+    return {"multiprocess": {"start_method": {"forkserver": {"preload_modules": [PRELOAD, *components]}}}}
 
 
 def _graph(plan: Plan) -> dg.GraphDefinition:

@@ -20,7 +20,9 @@ _NO_DEFAULT = object()
 
 def config_schema(entry: Entry) -> dict[str, dg.Field]:
     """One field per option of the entry's component, under its first spelling."""
-    return {name: _field(name, field, entry) for name, field in entry.component.fields_by_option().items()}
+    texts = entry.component.option_texts()
+    fields = entry.component.fields_by_option()
+    return {name: _field(name, field, entry, " ".join(texts[name].split())) for name, field in fields.items()}
 
 
 def changed_options(entry: Entry, config: Mapping[str, Raw]) -> dict[str, Raw]:
@@ -29,8 +31,7 @@ def changed_options(entry: Entry, config: Mapping[str, Raw]) -> dict[str, Raw]:
     return {name: value for name, value in config.items() if name not in shown or value != shown[name]}
 
 
-def _field(name: str, field: FieldInfo, entry: Entry) -> dg.Field:
-    description = " ".join((field.description or "").split())
+def _field(name: str, field: FieldInfo, entry: Entry, description: str) -> dg.Field:
     default = _default(name, field, entry)
     kind = _config_type(f"{entry.component.__name__}_{name}", field.annotation, default)
     if default is _NO_DEFAULT:

@@ -67,14 +67,14 @@ def _section(operation: type[Operation]) -> str:
 def _options(operation: type[Operation]) -> Iterator[str]:
     schema = operation.model_json_schema()
     definitions = schema.get("$defs", {})
-    spellings = operation.option_names()
+    spellings, texts = operation.option_names(), operation.option_texts()
     for option, field in operation.fields_by_option().items():
         if option == "on_error" and field.default is None:
             continue
         others = "".join(f", `{name}`" for name in spellings[option] if name not in NAME_KEYS or option == "to_type")
         described = schema["properties"].get(option, {})
         default = "required" if field.is_required() else _default(field.get_default(call_default_factory=True))
-        text = " ".join((field.description or "").split()).replace("|", "\\|")
+        text = " ".join(texts[option].split()).replace("|", "\\|")
         yield f"| `{option}`{others} | {_type(described, definitions)} | {default} | {text} |"
 
 

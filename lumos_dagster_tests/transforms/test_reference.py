@@ -67,7 +67,7 @@ def test_every_option_is_documented() -> None:
     undocumented = [
         f"{operation.names[0]}.{name}"
         for operation in OPERATIONS
-        for name, field in operation.model_fields.items()
-        if not field.description
+        for name, text in operation.option_texts().items()
+        if not text
     ]
     assert undocumented == []
