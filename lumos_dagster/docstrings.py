@@ -4,6 +4,7 @@ import ast
 import inspect
 from collections.abc import Iterator, Mapping
 from functools import cache
+from pathlib import Path
 
 
 def field_docstrings(cls: type) -> dict[str, str]:
@@ -28,8 +29,7 @@ def _source(cls: type) -> str:
 @cache
 def _of_file(path: str) -> Mapping[str, dict[str, str]]:
     try:
-        with open(path, "rb") as file:
-            return dict(_classes(ast.parse(file.read()), ""))
+        return dict(_classes(ast.parse(Path(path).read_bytes()), ""))
     except (OSError, SyntaxError):
         return {}
 

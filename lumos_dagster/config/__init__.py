@@ -11,7 +11,8 @@ from lumos_dagster.config.yaml_text import scalar
 __all__ = [
     "Components",
     "dagster_name",
-    "find_job_file", "find_job_files",
+    "find_job_file",
+    "find_job_files",
     "json_schema",
     "load_files",
     "load_folder",

@@ -9,7 +9,9 @@ from lumos_dagster.config.model import Kind
 from lumos_dagster.config.sections import FileText, PluginText
 from lumos_dagster.errors import Problem
 from lumos_dagster.interface import Component
-from lumos_dagster.plugins import Use, excess, narrowed, narrowed_class, plugins_folder, tighter, use_of
+from lumos_dagster.plugins.component import Use, narrowed_class, use_of
+from lumos_dagster.plugins.rights import excess, narrowed, tighter
+from lumos_dagster.plugins.store import plugins_folder
 from lumos_dagster.problems import near
 
 _KINDS: tuple[Kind, ...] = ("extractor", "transformer", "loader")

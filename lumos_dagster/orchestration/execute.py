@@ -143,7 +143,10 @@ def _partition(order: Order, job: JobFile, instance: dg.DagsterInstance) -> str 
 
 
 def _run_config(order: Order, plan: Plan) -> dict[str, Any]:
-    config: dict[str, Any] = {"loggers": _QUIET, "execution": {"config": execution_config(_executor(order, plan), plan.job)}}
+    config: dict[str, Any] = {
+        "loggers": _QUIET,
+        "execution": {"config": execution_config(_executor(order, plan), plan.job)},
+    }
     settings: dict[str, Any] = {"vars": dict(order.vars)} if order.vars else {}
     if order.execution:
         settings["execution"] = order.execution

@@ -20,7 +20,7 @@ Options = Mapping[str, object]
 
 PLACES = ["csv", "memory", "jdbc sqlite", "jdbc postgresql", "mongodb"]
 CASES = [("in_process", place) for place in PLACES]
-CASES += [("multiprocess", "memory"), ("multiprocess", "jdbc sqlite")]
+CASES += [("multiprocess", "memory")]
 LONG_CASES = [("multiprocess", place) for place in PLACES if ("multiprocess", place) not in CASES]
 
 

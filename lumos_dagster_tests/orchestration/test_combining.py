@@ -71,8 +71,15 @@ def shop(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("executor", ["in_process", "multiprocess"])
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize(
+    ("executor", "mode"),
+    [
+        ("in_process", "streaming"),
+        ("multiprocess", "staged"),
+        pytest.param("in_process", "staged", marks=pytest.mark.slow),
+        pytest.param("multiprocess", "streaming", marks=pytest.mark.slow),
+    ],
+)
 def test_rows_are_joined_parted_and_asked_in_either_mode_under_both_executors(
     mode: Execution, executor: str, shop: Path
 ) -> None:

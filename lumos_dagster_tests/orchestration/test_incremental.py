@@ -189,7 +189,7 @@ def another_holds(source: PostgresDatabase, number: int) -> Iterator[None]:
         other.rollback()
 
 
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", ["streaming", pytest.param("staged", marks=pytest.mark.slow)])
 def test_killed_between_load_and_commit_then_resumed(mode: str, source: PostgresDatabase, tmp_path: Path) -> None:
     (tmp_path / "job.yaml").write_text(text(source, mode))
     with another_holds(source, 10):
@@ -211,8 +211,15 @@ def _told(process: "subprocess.Popen[str]") -> dict[str, Any]:
     return counts
 
 
-@pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("executor", ["in_process", "multiprocess"])
+@pytest.mark.parametrize(
+    ("executor", "mode"),
+    [
+        ("in_process", "streaming"),
+        ("multiprocess", "staged"),
+        pytest.param("in_process", "staged", marks=pytest.mark.slow),
+        pytest.param("multiprocess", "streaming", marks=pytest.mark.slow),
+    ],
+)
 def test_both_executors(executor: str, mode: str, source: PostgresDatabase, tmp_path: Path) -> None:
     (tmp_path / "jobs").mkdir()
     (tmp_path / "home").mkdir()

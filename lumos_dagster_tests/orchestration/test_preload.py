@@ -11,7 +11,9 @@ from lumos_dagster.orchestration.jobs import PRELOAD, execution_config
 
 def test_the_modules_load_by_name_with_all_that_a_step_needs() -> None:
     read = Entry("read", "extractor", "csv", EXTRACTORS["csv"])
-    job = JobFile("job.yaml", "job", "Job", (read, replace(read, name="load", kind="loader", component=LOADERS["jdbc"])))
+    job = JobFile(
+        "job.yaml", "job", "Job", (read, replace(read, name="load", kind="loader", component=LOADERS["jdbc"]))
+    )
     modules = execution_config("multiprocess", job)["multiprocess"]["start_method"]["forkserver"]["preload_modules"]
     assert modules[0] == PRELOAD
     program = f"import {', '.join(modules)}, sys, threading; print(threading.active_count(), *sys.modules)"

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from lumos_dagster.catalog import project_catalog
-from lumos_dagster.plugins import load_plugins
+from lumos_dagster.plugins.project import load_plugins
 from lumos_dagster.testing.plugins import SAMPLE, Trial, verdicts
 from lumos_dagster_tests.plugins.conftest import NUMBERS, Install
 from lumos_dagster_tests.plugins.test_resource import DOUBLED

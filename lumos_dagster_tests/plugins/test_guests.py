@@ -13,7 +13,7 @@ from lumos_dagster.catalog import Catalog, project_catalog
 from lumos_dagster.combination import Combination
 from lumos_dagster.errors import ConfigError, PluginError
 from lumos_dagster.interface import Deferred, Extraction, Loader
-from lumos_dagster.plugins import use_of
+from lumos_dagster.plugins.component import use_of
 from lumos_dagster.plugins.guest import Rights
 from lumos_dagster.plugins.store import install
 from lumos_dagster.relation import Relation

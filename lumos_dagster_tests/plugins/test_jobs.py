@@ -13,7 +13,7 @@ from lumos_dagster.config.model import JobFile
 from lumos_dagster.errors import ConfigError, Problem
 from lumos_dagster.orchestration.execute import Order, run_file
 from lumos_dagster.orchestration.jobs import build_job
-from lumos_dagster.plugins import Use, use_of
+from lumos_dagster.plugins.component import Use, use_of
 from lumos_dagster.plugins.guest import Limits, Rights
 from lumos_dagster.plugins.store import install
 from lumos_dagster_tests.plugins.conftest import Install

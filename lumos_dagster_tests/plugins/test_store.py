@@ -9,9 +9,9 @@ import wasmtime
 
 from lumos_dagster.catalog import project_catalog
 from lumos_dagster.errors import ConfigError, PluginError
-from lumos_dagster.plugins import load_plugins
 from lumos_dagster.plugins.guest import Rights
 from lumos_dagster.plugins.lock import read_lock
+from lumos_dagster.plugins.project import load_plugins
 from lumos_dagster.plugins.store import install, read_source, uninstall
 from lumos_dagster_tests.plugins.conftest import NUMBERS, Install, Source
 from lumos_dagster_tests.plugins.wasm.guests import core

@@ -57,6 +57,10 @@ class DagsterUI:
         raise AssertionError("the run does not end")
 
 
+HEARING = ("env", "--default-signal=INT,TERM")
+"""Before a command that must hear that it shall end: a shell starts what runs behind it deaf to Ctrl-C, for good."""
+
+
 def free_port() -> int:
     """A port that nobody listens on now."""
     with socket.socket() as probe:
@@ -73,7 +77,15 @@ def dagster_ui(home: Path, jobs: Path) -> Iterator[DagsterUI]:
     port = free_port()
     log = home / "ui.log"
     environment = {**os.environ, "DAGSTER_HOME": str(home), "LUMOS_JOBS_DIR": str(jobs)}
-    command = [str(Path(sys.executable).with_name("dagster")), "dev", "-w", "workspace.yaml", "-h", "127.0.0.1"]
+    command = [
+        *HEARING,
+        str(Path(sys.executable).with_name("dagster")),
+        "dev",
+        "-w",
+        "workspace.yaml",
+        "-h",
+        "127.0.0.1",
+    ]
     with log.open("wb") as stream:
         process = subprocess.Popen(
             [*command, "-p", str(port)], cwd=PROJECT, env=environment, stdout=stream, stderr=stream,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import yaml
 
-from lumos_dagster_tests.servers.dagster_ui import PROJECT, DagsterUI, free_port, stop, wait_until_it_answers
+from lumos_dagster_tests.servers.dagster_ui import HEARING, PROJECT, DagsterUI, free_port, stop, wait_until_it_answers
 
 COMPOSE = PROJECT / "deploy" / "compose.yaml"
 
@@ -44,7 +44,7 @@ def deployed(home: Path, instance: Mapping[str, str], environment: Mapping[str, 
             program, *arguments = (swaps.get(word, word) for word in command)
             log = ending.enter_context((home / f"{name}.log").open("wb"))
             process = subprocess.Popen(
-                [Path(sys.executable).with_name(program), *arguments], cwd=home, stdout=log, stderr=log,
+                [*HEARING, Path(sys.executable).with_name(program), *arguments], cwd=home, stdout=log, stderr=log,
                 env={**told, **environment} if name == "code" else told, start_new_session=True,
             )  # fmt: skip
             ending.callback(stop, process)

@@ -9,7 +9,7 @@ import click
 
 from lumos_dagster.cli.problems import fail
 from lumos_dagster.errors import ConfigError, LumosError
-from lumos_dagster.plugins import Installed
+from lumos_dagster.plugins.installed import Installed
 from lumos_dagster.plugins.rights import RIGHTS
 
 T = TypeVar("T")

@@ -8,9 +8,9 @@ import click
 from lumos_dagster.catalog import BUILT_IN
 from lumos_dagster.cli.plugin.answers import JSON, as_dict, print_json, rights_lines, told
 from lumos_dagster.errors import ConfigError, Problem
-from lumos_dagster.plugins import Installed, plugins_folder
+from lumos_dagster.plugins.installed import Installed
 from lumos_dagster.plugins.rights import parse_grants
-from lumos_dagster.plugins.store import install, uninstall
+from lumos_dagster.plugins.store import install, plugins_folder, uninstall
 
 
 @click.command("install")

@@ -11,8 +11,8 @@ from lumos_dagster.cli.plugin.answers import JSON, KIND, as_dict, print_json, ri
 from lumos_dagster.config import options_schema
 from lumos_dagster.errors import ConfigError, Problem
 from lumos_dagster.interface import Component
-from lumos_dagster.plugins import load_plugins
 from lumos_dagster.plugins.guest import Kind
+from lumos_dagster.plugins.project import load_plugins
 from lumos_dagster.plugins.store import Source, read_source
 from lumos_dagster.problems import near
 

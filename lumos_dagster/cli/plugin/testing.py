@@ -13,8 +13,8 @@ from pydantic import ValidationError
 from lumos_dagster.cli.plugin.answers import JSON, print_json, told
 from lumos_dagster.errors import ConfigError, Problem
 from lumos_dagster.interface import Component
-from lumos_dagster.plugins import load_plugins
 from lumos_dagster.plugins.options import schema_of
+from lumos_dagster.plugins.project import load_plugins
 from lumos_dagster.problems import near, problems_of
 
 FAILED = 1

@@ -52,8 +52,8 @@ class CoreModule:
 
     def parameters(self, name: str) -> int | None:
         """How many parameters the function `name` has; None where there is no such function."""
-        function = self._exports.get(name)
-        return len(function.type(self._sandbox.store).params) if isinstance(function, wasmtime.Func) else None
+        function = exported(_module(self._sandbox)).get(name)
+        return len(function.params) if function else None
 
     def invoke(self, name: str, *arguments: int) -> int | None:
         """What the function gives. Raises what the library raises, and PluginError where there is no such function."""

@@ -29,6 +29,7 @@ RUNS = """query ($job: String!) { runsOrError(filter: {pipelineName: $job}) { ..
 BACKFILL = """mutation ($params: LaunchBackfillParams!) { launchPartitionBackfill(backfillParams: $params) {
   __typename ... on LaunchBackfillSuccess { backfillId } ... on PythonError { message } } }"""
 PATIENCE = 150
+DAYS = [f"2026-01-0{day}" for day in range(1, 6)]
 
 pytestmark = [pytest.mark.timeout(300), pytest.mark.xdist_group("ui")]
 
@@ -51,7 +52,16 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def ui(folder: Path) -> Iterator[DagsterUI]:
+    """The daemon, with a file dropped and a backfill begun, so that what the tests wait for goes on at the same time."""
     with dagster_ui(folder / "home", folder / "jobs") as running:
+        (folder / "inbox" / "a.csv").write_text("n\n1\n")
+        location = {"repositoryLocationName": "lumos", "repositoryName": "__repository__"}
+        params = {
+            "selector": {"partitionSetName": "parts_partition_set", "repositorySelector": location},
+            "partitionNames": DAYS,
+        }
+        answer = running.graphql(BACKFILL, params=params)["launchPartitionBackfill"]
+        assert answer["__typename"] == "LaunchBackfillSuccess", answer
         yield running
 
 
@@ -78,7 +88,6 @@ def wait_until(holds: Callable[[], bool], ui: DagsterUI) -> None:
 
 def test_a_dropped_file_launches_one_run(ui: DagsterUI, folder: Path) -> None:
     paths = [folder / "inbox" / name for name in ("a.csv", "b.csv")]
-    paths[0].write_text("n\n1\n")
     wait_until(ended(ui, "inbox", 1), ui)
     paths[1].write_text("n\n1\n")
     wait_until(ended(ui, "inbox", 2), ui)
@@ -87,16 +96,8 @@ def test_a_dropped_file_launches_one_run(ui: DagsterUI, folder: Path) -> None:
 
 
 def test_a_backfill_loads_every_partition(ui: DagsterUI, folder: Path) -> None:
-    days = [f"2026-01-0{day}" for day in range(1, 6)]
-    location = {"repositoryLocationName": "lumos", "repositoryName": "__repository__"}
-    params = {
-        "selector": {"partitionSetName": "parts_partition_set", "repositorySelector": location},
-        "partitionNames": days,
-    }
-    answer = ui.graphql(BACKFILL, params=params)["launchPartitionBackfill"]
-    assert answer["__typename"] == "LaunchBackfillSuccess", answer
     wait_until(ended(ui, "parts", 5), ui)
-    assert loaded(folder, "parts") == [(day, 2) for day in days]
+    assert loaded(folder, "parts") == [(day, 2) for day in DAYS]
 
 
 def test_a_tick_of_the_clock_launches_a_run(ui: DagsterUI, folder: Path) -> None:

@@ -141,7 +141,10 @@ def test_a_cancelled_run_stops_the_guest_at_once(guests: Guests, harm: str) -> N
 
     timer.join()
     assert time.monotonic() - started < 10
-    assert not [thread for thread in threading.enumerate() if thread.name == "plugin guest"]
+    for thread in threading.enumerate():
+        if thread.name == "plugin guest":
+            thread.join(10)
+            assert not thread.is_alive()
 
 
 def test_one_guest_that_is_stopped_does_not_stop_another(guests: Guests) -> None:
