@@ -19,6 +19,16 @@ pytest_plugins = [
 ]
 
 
+_LONG = ("kill", "ui", "deploy", "orchestration", "components", "connectors/test_in_dagster", "plugins/test_guide")
+"""Where tests start whole processes: few, and long."""
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The long ones first, in whatever order they are, so that no worker is left alone with them at the end."""
+    items.sort(key=lambda item: not item.nodeid.removeprefix("lumos_dagster_tests/").startswith(_LONG))
+
+
 @pytest.fixture
 def run(tmp_path: Path) -> RunContext:
     """A run with its own storage, begun at a fixed time."""
