@@ -104,6 +104,10 @@ class Extractor(Component):
         Raises TransientError for what may pass, TerminalError for what will not, DataError for bad data.
         """
 
+    def announced(self) -> pa.Schema | None:
+        """The columns that it will give, where its options alone tell them; None where they do not."""
+        return None
+
     def location(self) -> str:
         """The thing that is read, so that reading and writing the same one in one pass can be told; "" for none."""
         return ""

@@ -13,13 +13,14 @@ from lumos_dagster.errors import ConfigError, Problem
 Raw = Any
 """A value as YAML gives it: None, bool, int, float, str, or lists and string-keyed mappings of these."""
 
-_BUILT_IN = ("NOW", "TODAY", "RUN_ID", "JOB")
+RUN_NAMES = ("NOW", "TODAY", "RUN_ID", "JOB")
+"""The placeholders that every run has a value for."""
 RUN_VALUES = ("partition", "partition_start", "partition_end")
 """The placeholders that only a run of one partition has a value for."""
 _TOKEN = re.compile(
     r"\$\$(?=\{)"  # an escaped opening: $${x} is the text ${x}
     r"|\$\{(?P<braced>[^{}]*)\}"
-    rf"|\$(?P<bare>{'|'.join(_BUILT_IN)})\b"
+    rf"|\$(?P<bare>{'|'.join(RUN_NAMES)})\b"
 )
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _DEPTH = 10
@@ -100,7 +101,7 @@ def check_placeholder(name: str, variables: Mapping[str, Raw]) -> str | None:
         return None
     return (
         f"${{{name}}} is not a placeholder; allowed: ${{NAME}}, ${{NAME:-default}}, ${{vars.x}}, ${{sensor.x}}, "
-        f"${{partition}}, {', '.join(f'${item}' for item in _BUILT_IN)}; write $${{ for a plain ${{"
+        f"${{partition}}, {', '.join(f'${item}' for item in RUN_NAMES)}; write $${{ for a plain ${{"
     )
 
 

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from lumos_dagster.config import find_job_files, json_schema, load_files, load_f
 from lumos_dagster.config.model import JobFile
 from lumos_dagster.errors import ConfigError, Problem
 from lumos_dagster.orchestration.location import jobs_folder
+from lumos_dagster.orchestration.work import check_known
 from lumos_dagster.plan import make_plan
 
 
@@ -28,7 +29,7 @@ def validate(files: Sequence[Path], as_json: bool) -> None:
         jobs, broken = load_files(paths, project_catalog())
     except ConfigError as error:
         fail(error, as_json)
-    jobs, broken = _planned(jobs, broken)
+    jobs, broken = _held(_fits, *_held(make_plan, jobs, broken))
     problems = [problem for _, error in broken for problem in error.problems]
     warnings = [warning for job in jobs for warning in job.warnings]
     if as_json:
@@ -47,7 +48,7 @@ def validate(files: Sequence[Path], as_json: bool) -> None:
 def list_jobs(as_json: bool) -> None:
     """List the jobs of the jobs folder, broken files included."""
     try:
-        jobs, broken = _planned(*load_folder(jobs_folder(), project_catalog()))
+        jobs, broken = _held(make_plan, *load_folder(jobs_folder(), project_catalog()))
     except ConfigError as error:
         fail(error, as_json)
     rows = [_row(job) for job in jobs]
@@ -70,16 +71,22 @@ def schema(as_json: bool) -> None:
     click.echo(json.dumps(json_schema(project_catalog()), ensure_ascii=False, indent=2))
 
 
-def _planned(jobs: list[JobFile], broken: list[Any]) -> tuple[list[JobFile], list[Any]]:
-    """Hold each file against its plan too."""
+def _held(
+    against: Callable[[JobFile], object], jobs: list[JobFile], broken: list[Any]
+) -> tuple[list[JobFile], list[Any]]:
+    """Hold each file against something more, and put those that it is not true of to the broken ones."""
     good: list[JobFile] = []
     for job in jobs:
         try:
-            make_plan(job)
+            against(job)
             good.append(job)
         except ConfigError as error:
             broken.append((job.path, error))
     return good, broken
+
+
+def _fits(job: JobFile) -> None:
+    check_known(make_plan(job))
 
 
 def _row(job: JobFile) -> dict[str, Any]:

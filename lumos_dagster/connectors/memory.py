@@ -41,6 +41,10 @@ class MemoryExtractor(Extractor):
         """The key, unless the rows are given here."""
         return () if options.get("records") is not None else (("memory", str(options.get("key", "default"))),)
 
+    def announced(self) -> pa.Schema | None:
+        """Those of the rows that are given here."""
+        return None if self.records is None else _table(self.records).schema
+
     def location(self) -> str:
         """The key."""
         return "" if self.records is not None else f"memory:{self.key}"

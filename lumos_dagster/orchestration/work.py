@@ -1,22 +1,24 @@
 """What an op does, whatever runs it: describe rows, keep them, or load them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import pyarrow as pa
 
 from lumos_dagster.accounting import MAX_REJECTS, Book, Task, counted_in
+from lumos_dagster.columns import column_problems
 from lumos_dagster.combination import Combination, Pick
 from lumos_dagster.errors import ConfigError, DataError, Problem
 from lumos_dagster.files import join
-from lumos_dagster.interface import Combiner, Deferred, Extraction, Loader, Transformation
+from lumos_dagster.interface import Combiner, Component, Deferred, Extraction, Loader, Transformation
 from lumos_dagster.lineage import Lineage
 from lumos_dagster.orchestration.provenance import lineage_of, with_lineage
 from lumos_dagster.plan import Node, Path, Plan, Take
 from lumos_dagster.relation import Relation, Source, Union
 from lumos_dagster.spool import spool, spool_once, spool_writer
-from lumos_dagster.values import RunContext
+from lumos_dagster.values import RUN_NAMES, RunContext, has_placeholder, placeholders
 from lumos_dagster.watermarks import Window, known_window
 
 SAMPLE_ROWS = 10
@@ -32,15 +34,34 @@ class Launch:
 
 
 def check(launch: Launch) -> None:
-    """Build every component of the job once. Raises ConfigError with every mistake, before anything is touched."""
+    """Build every component of the job once, and hold it against the columns that come to it where they are known.
+
+    Raises ConfigError with every mistake, before anything is touched.
+    """
+    _check(launch, launch.plan.nodes.values())
+
+
+def check_known(plan: Plan) -> None:
+    """As `check`, of what no environment and no partition can change. Raises ConfigError with every mistake."""
+    settled = {f"vars.{name}" for name, value in plan.job.vars.items() if not has_placeholder(value)} | {*RUN_NAMES}
+    run = RunContext(plan.job.name, "check", "check", datetime.now(UTC), "", vars=plan.job.vars)
+    _check(
+        Launch(plan, run),
+        (node for node in plan.nodes.values() if settled.issuperset(placeholders(node.entry.options))),
+    )
+
+
+def _check(launch: Launch, nodes: Iterable[Node]) -> None:
     problems: list[Problem] = []
-    for node in launch.plan.nodes.values():
+    built: dict[Path, Component] = {}
+    for node in nodes:
         try:
-            _deferred(node, launch).build()
+            built[node.path] = _deferred(node, launch).build()
         except ConfigError as error:
-            problems.extend(launch.plan.job.placed(problem) for problem in error.problems)
+            problems.extend(error.problems)
+    problems += column_problems(launch.plan, built)
     if problems:
-        raise ConfigError(problems)
+        raise ConfigError(launch.plan.job.placed(problem) for problem in problems)
 
 
 def perform(node: Node, launch: Launch, inputs: Mapping[Path, Relation], book: Book) -> Relation | None:

@@ -18,8 +18,9 @@ _HEAD = """# Operations
 What the transformers `json`, `default` and `basic` do to rows, under `transforms:` or `operations:`, in order. An
 operation names itself by `operation:` or `type:`. Every one takes `on_error`: what becomes of a bad value (`fail`, the
 default; `null`, `reject` or `skip`). A field that is not there, a type that does not fit or a name that is taken is
-found before the first row is read, wherever the columns are known. The rows below are written as YAML, exact decimals
-as text.
+found by `lumos validate` where the file alone tells the columns (the `columns` of a csv extractor, the `records` of a
+memory one, and what transformers make of them), else when the source is opened, before the first row is read. The rows
+below are written as YAML, exact decimals as text.
 
 This page is written by `python -m lumos_dagster.transforms.reference`.
 """

@@ -197,3 +197,12 @@ def test_a_run_time_mistake_below_another_spelling_is_told_with_its_line(project
     file.write_text(file.read_text().replace("transforms:", "operations:"))
     (project / "numbers.csv").write_text("m,word\n1,one\n")
     assert "numbers.yaml:17:38: jobs.keep." in lumos("run", "numbers").stdout
+
+
+def test_a_field_that_the_known_columns_lack_is_told_before_anything_is_touched(lumos: Lumos, project: Path) -> None:
+    job = project / "yaml_jobs" / "numbers.yaml"
+    job.write_text(JOB.replace("file_path: numbers.csv", "file_path: numbers.csv\n      columns: [m]"))
+    ran = lumos("run", "numbers")
+    assert ran.exit_code == 2
+    assert "jobs.keep.options.transforms.0.field: convert_field: there is no column 'n'; allowed: m." in ran.output
+    assert not (project / "out.db").exists()

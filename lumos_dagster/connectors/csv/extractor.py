@@ -71,6 +71,12 @@ class CsvExtractor(Extractor):
         check_marks(marks)
         return self
 
+    def announced(self) -> pa.Schema | None:
+        """The `columns`, unless their types are to be inferred."""
+        if self.columns is None or self.types == "infer":
+            return None
+        return self._typed(Columns.of(self.columns, self.columns, self.filename_column)).schema
+
     def location(self) -> str:
         """The absolute paths as written, globs and all."""
         return "\n".join(shown(place_of(place)) for place in self.file_path)
@@ -87,10 +93,14 @@ class CsvExtractor(Extractor):
         columns = Columns.of(names, self.columns, self.filename_column)
         if self.types == "infer":
             columns = columns.typed(inferred(columns, files.blocks(columns)))
-        elif isinstance(self.types, Mapping):
-            columns = columns.typed({name: type_named(kind) for name, kind in self.types.items()})
+        columns = self._typed(columns)
         with closing(files.batches(columns, self.batch_size)) as batches:
             yield pa.RecordBatchReader.from_batches(columns.schema, batches)
+
+    def _typed(self, columns: Columns) -> Columns:
+        if not isinstance(self.types, Mapping):
+            return columns
+        return columns.typed({name: type_named(kind) for name, kind in self.types.items()})
 
     def _layout(self) -> Layout:
         dialect = Dialect(
