@@ -204,5 +204,5 @@ def test_a_field_that_the_known_columns_lack_is_told_before_anything_is_touched(
     job.write_text(JOB.replace("file_path: numbers.csv", "file_path: numbers.csv\n      columns: [m]"))
     ran = lumos("run", "numbers")
     assert ran.exit_code == 2
-    assert "jobs.keep.options.transforms.0.field: convert_field: there is no column 'n'; allowed: m." in ran.output
+    assert "jobs.keep.options.transforms.0.field: convert_field: there is no column 'n'; allowed: m\n" in ran.output
     assert not (project / "out.db").exists()
