@@ -52,4 +52,4 @@ def known_window(run: RunContext, op: str) -> Window | None:
 
 
 def _url(run: RunContext, op: str) -> str:
-    return join(run.storage, "watermarks", run.load_id, f"{op}.json")
+    return join(run.storage, "watermarks", run.load_id, run.job, f"{op}.json")

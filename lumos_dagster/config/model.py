@@ -152,6 +152,7 @@ class JobFile:
     max_rejects: str = MAX_REJECTS
     tags: Mapping[str, str] = field(default_factory=dict)
     owners: tuple[str, ...] = ()
+    as_assets: bool = False
     schedules: tuple[Schedule, ...] = ()
     sensors: tuple[Sensor, ...] = ()
     partitions: Partitions | None = None

@@ -15,11 +15,6 @@ from lumos_dagster.config.policies import job_retry
 from lumos_dagster.config.sections import DagText, FileText
 from lumos_dagster.config.yaml_text import read_yaml
 from lumos_dagster.config.yaml_tree import Place
-from lumos_dagster.errors import Problem
-
-_LATER = {
-    "as_assets": "the job is not shown as assets in this version",
-}
 
 
 def parse_job(text: str, file: str, catalog: Components, name: str = "") -> JobFile:
@@ -41,7 +36,6 @@ def parse_job(text: str, file: str, catalog: Components, name: str = "") -> JobF
     name = dagster_name(name or file)
     sensors = read_sensors(header, name, findings)
     partitions = read_partitions(header.partitions, drafts, findings)
-    _warn_of_later(header, findings)
     findings.raise_any()
     return JobFile(
         path=file,
@@ -59,6 +53,7 @@ def parse_job(text: str, file: str, catalog: Components, name: str = "") -> JobF
         max_rejects=dag.max_rejects,
         tags=header.tags,
         owners=header.owners,
+        as_assets=header.as_assets,
         schedules=read_schedules(header),
         sensors=sensors,
         partitions=partitions,
@@ -82,9 +77,3 @@ def _under_first_spellings(places: dict[str, Place], drafts: Sequence[Draft]) ->
                     }
                     found |= {known + path.removeprefix(written): at for path, at in below.items()}
     return found
-
-
-def _warn_of_later(header: FileText, findings: Findings) -> None:
-    for key, message in _LATER.items():
-        if getattr(header, key):
-            findings.warn(Problem(message, path=key))

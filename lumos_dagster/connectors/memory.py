@@ -176,7 +176,7 @@ class _Shelf:
 
 def _shelves(run: RunContext) -> tuple[_Shelf, _Shelf]:
     """The run's own and the one that outlives it."""
-    own = join(run.storage, "memory", "run", quote(run.load_id, safe=""))
+    own = join(run.storage, "memory", "run", quote(run.load_id, safe=""), run.job)
     return _Shelf(own), _Shelf(join(run.storage, "memory", "kept"))
 
 

@@ -7,9 +7,19 @@ from typing import Any
 import dagster as dg
 
 from lumos_dagster.config.model import JobFile, Pipeline
+from lumos_dagster.orchestration.assets.keys import offered, waits
 from lumos_dagster.orchestration.automation.partitions import partitions_definition
 from lumos_dagster.orchestration.launch import DIGEST, OP_DIGESTS, op_digests
-from lumos_dagster.orchestration.names import DONE, ROWS, definition_name, done_output, order_input, rows_input
+from lumos_dagster.orchestration.names import (
+    DONE,
+    LOADED,
+    ROWS,
+    definition_name,
+    done_output,
+    order_input,
+    rows_input,
+    waiting_input,
+)
 from lumos_dagster.orchestration.ops import make_op
 from lumos_dagster.orchestration.redaction import shown_text
 from lumos_dagster.orchestration.relation_io import RELATION_IO, relation_io_manager
@@ -132,11 +142,26 @@ def _sub_graph(
                 mapped_node_input_name=order_input(parent),
             )
             for parent in first.after
+        ]
+        + [
+            dg.InputMapping(
+                graph_input_name=waiting_input(key.path),
+                mapped_node_name=path[1],
+                mapped_node_input_name=waiting_input(key.path),
+            )
+            for path, keys in waits(plan).items()
+            if path[0] == pipeline.name
+            for key in keys
         ],
         output_mappings=[
             dg.OutputMapping(
                 graph_output_name=done_output(node.path), mapped_node_name=node.path[1], mapped_node_output_name=DONE
             )
             for node in nodes
+        ]
+        + [
+            dg.OutputMapping(graph_output_name=LOADED, mapped_node_name=node.path[1], mapped_node_output_name=LOADED)
+            for node in nodes
+            if node.path in offered(plan)
         ],
     )

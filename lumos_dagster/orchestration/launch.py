@@ -13,7 +13,7 @@ from lumos_dagster.orchestration.options import changed_options
 from lumos_dagster.orchestration.processes import PROCESS, process_of_run, worker_of_step
 from lumos_dagster.orchestration.resources import LUMOS, LumosSettings, storage_of
 from lumos_dagster.orchestration.work import Launch, check
-from lumos_dagster.plan import Node, Plan, make_plan
+from lumos_dagster.plan import Node, Path, Plan, make_plan
 from lumos_dagster.values import Raw, RunContext
 
 DIGEST = "lumos/digest"
@@ -22,8 +22,8 @@ RESUME = "lumos/resume"
 _FAILED = (dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED)
 
 
-def read_launch(context: dg.OpExecutionContext, plan: Plan) -> Launch:
-    """The plan and the run as they hold for this launch.
+def read_launch(context: dg.OpExecutionContext, plan: Plan, node: Node) -> Launch:
+    """The plan and the run as they hold for this launch, in which `node` is the op.
 
     Raises ConfigError with every mistake that the overrides make, or when the file was changed
     between launch and now in a way that would mix two versions of the job.
@@ -33,7 +33,7 @@ def read_launch(context: dg.OpExecutionContext, plan: Plan) -> Launch:
         context.instance.add_run_tags(context.run_id, {PROCESS: process_of_run()})
     _be_known(context)
     settings: LumosSettings = getattr(context.resources, LUMOS)
-    overrides = changes(plan, context.run_config)
+    overrides = changes(plan, context.run_config, graphs_around(context, node))
     job = override_job(plan.job, overrides, settings.vars)
     load_run = load_of(context.instance, context.run)
     run = RunContext(
@@ -68,19 +68,24 @@ def _be_known(context: dg.OpExecutionContext) -> None:
         raise ConfigError(f"the run {context.run_id} is over: its process died, or it was given up")
 
 
-def changes(plan: Plan, run_config: Mapping[str, Any]) -> dict[str, dict[str, Raw]]:
+def graphs_around(context: dg.OpExecutionContext, node: Node) -> Path:
+    """The graphs that the job's own is in: none in a run of the job, one where it is run as assets."""
+    return tuple(context.op_handle.path[: -len(node.path)])
+
+
+def changes(plan: Plan, run_config: Mapping[str, Any], around: Path = ()) -> dict[str, dict[str, Raw]]:
     """The options that the run config changes, by op."""
     found: dict[str, dict[str, Raw]] = {}
     for node in plan.nodes.values():
-        config = _op_config(node, run_config)
+        config = _op_config((*around, *node.path), run_config)
         if changed := changed_options(node.entry, config):
             found[node.name] = changed
     return found
 
 
-def _op_config(node: Node, run_config: Mapping[str, Any]) -> Mapping[str, Raw]:
+def _op_config(path: Path, run_config: Mapping[str, Any]) -> Mapping[str, Raw]:
     at: Mapping[str, Any] = run_config
-    for part in node.path:
+    for part in path:
         at = (at.get("ops") or {}).get(part) or {}
     return at.get("config") or {}
 

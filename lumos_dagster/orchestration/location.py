@@ -3,6 +3,7 @@
 import logging
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import dagster as dg
@@ -11,6 +12,7 @@ from lumos_dagster.catalog import Catalog
 from lumos_dagster.config import load_folder
 from lumos_dagster.config.model import JobFile
 from lumos_dagster.errors import ConfigError, Problem
+from lumos_dagster.orchestration.assets.keys import offered
 from lumos_dagster.orchestration.assets.specs import asset_definitions
 from lumos_dagster.orchestration.automation.schedules import schedules_of
 from lumos_dagster.orchestration.automation.sensors import sensors_of
@@ -87,15 +89,35 @@ def _definitions(
             sensors.extend([*sensors_of(job_file, jobs[job_file.name], jobs)])
         except ConfigError as error:
             without_sensors.append((job_file.path, error))
+    plans, not_offered = _each_asset_once(plans)
+    _report(not_offered, "is there, but not as assets", is_strict)
     _report(broken, "is left out of the code location", is_strict)
     _report(without_sensors, "is there, but none of its sensors is", is_strict)
     return dg.Definitions(
-        assets=asset_definitions(plans, assets_of) if assets_of else [],
+        assets=asset_definitions(zip(plans, jobs.values(), strict=True), assets_of) if assets_of else [],
         jobs=list(jobs.values()),
         schedules=schedules,
         sensors=sensors,
         resources=resources,
     )
+
+
+def _each_asset_once(plans: Sequence[Plan]) -> tuple[list[Plan], list[Broken]]:
+    """Dagster takes one definition of what makes an asset: of two jobs that offer the same, it is the first's."""
+    made_by: dict[dg.AssetKey, str] = {}
+    found: list[Plan] = []
+    refused: list[Broken] = []
+    for plan in plans:
+        keys = offered(plan).values()
+        if taken := [key for key in keys if key in made_by]:
+            text = f"as_assets: {taken[0].to_user_string()} is made by job {made_by[taken[0]]} already"
+            hint = "Give one of the two loaders an `asset` of its own, or offer only one of the jobs as assets."
+            refused.append((plan.job.path, ConfigError(Problem(text, file=plan.job.path, hint=hint))))
+            found.append(replace(plan, job=replace(plan.job, as_assets=False)))
+        else:
+            made_by |= dict.fromkeys(keys, plan.job.name)
+            found.append(plan)
+    return found, refused
 
 
 def _claim(job: dg.JobDefinition, job_file: JobFile, owners: dict[str, str]) -> None:

@@ -1,6 +1,8 @@
 """Names that Dagster accepts for what the YAML calls otherwise."""
 
+import hashlib
 import re
+from collections.abc import Sequence
 
 from lumos_dagster.plan import Path
 
@@ -9,6 +11,15 @@ ROWS = "rows"
 
 DONE = "done"
 """The output that every op gives when it has ended, whatever it did: order-only edges hang on it."""
+
+
+LOADED = "loaded"
+"""The output of a loader whose job is offered as assets: what it wrote, where it wrote it."""
+
+
+def asset_graph_name(job: str) -> str:
+    """The graph that makes a job's assets, around the same ops."""
+    return f"{job}__assets"
 
 
 def definition_name(job: str, path: Path) -> str:
@@ -29,6 +40,16 @@ def rows_input(parent: Path) -> str:
 def order_input(parent: Path) -> str:
     """The input that only waits for a parent."""
     return "after_" + safe("__".join(parent))
+
+
+def loaded_output(path: Path) -> str:
+    """The output of a graph that says what one of the loaders within has loaded."""
+    return f"{LOADED}_{safe('__'.join(path))}"
+
+
+def waiting_input(parts: Sequence[str]) -> str:
+    """The input of an extractor that waits for the asset that it reads."""
+    return "source_" + hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]
 
 
 def done_output(stage: Path) -> str:

@@ -10,13 +10,22 @@ from lumos_dagster.accounting import Book
 from lumos_dagster.cancellation import Cancellation
 from lumos_dagster.errors import ConfigError
 from lumos_dagster.orchestration.assets.checks import report_checks
+from lumos_dagster.orchestration.assets.keys import offered, waits
 from lumos_dagster.orchestration.attempt import run_attempt
 from lumos_dagster.orchestration.failures import guarded, retry_policy
-from lumos_dagster.orchestration.launch import read_launch
-from lumos_dagster.orchestration.names import DONE, ROWS, definition_name, order_input, rows_input
+from lumos_dagster.orchestration.launch import graphs_around, read_launch
+from lumos_dagster.orchestration.names import (
+    DONE,
+    LOADED,
+    ROWS,
+    definition_name,
+    order_input,
+    rows_input,
+    waiting_input,
+)
 from lumos_dagster.orchestration.options import config_schema
 from lumos_dagster.orchestration.relation_io import RELATION_IO
-from lumos_dagster.orchestration.reporting import metadata_of, progress_line, report_failure, report_load
+from lumos_dagster.orchestration.reporting import loaded, metadata_of, progress_line, report_failure, report_load
 from lumos_dagster.orchestration.resources import LUMOS, LumosSettings
 from lumos_dagster.orchestration.sweep import sweep
 from lumos_dagster.orchestration.work import Launch, perform
@@ -36,9 +45,12 @@ def make_op(plan: Plan, node: Node) -> dg.OpDefinition:
 
     ins = {rows_input(parent): dg.In(RELATION_TYPE) for parent in node.parents}
     ins |= {order_input(parent): dg.In(dg.Nothing) for parent in node.after}
+    ins |= {waiting_input(key.path): dg.In(dg.Nothing) for key in waits(plan).get(node.path, ())}
     outs = {DONE: dg.Out(dg.Nothing, io_manager_key=RELATION_IO, description="The op has ended; its counts are here.")}
     if node.children:
         outs[ROWS] = dg.Out(RELATION_TYPE, is_required=False, io_manager_key=RELATION_IO, description="The op's rows.")
+    if node.path in offered(plan):
+        outs[LOADED] = dg.Out(dg.Nothing, is_required=False, description="What was loaded, as an asset.")
     return dg.OpDefinition(
         compute_fn=compute,
         name=definition_name(plan.job.name, node.path),
@@ -65,7 +77,7 @@ def _run(
     """One attempt, then what it gave; under `continue` a failure is noted instead, and no rows travel on."""
     book = None
     try:
-        launch = guarded(lambda: read_launch(context, plan), node.retry, context.retry_number, node.name)
+        launch = guarded(lambda: read_launch(context, plan, node), node.retry, context.retry_number, node.name)
         if not node.parents and not node.after:
             _sweep(context)
         now = launch.plan.nodes[node.path]
@@ -78,15 +90,24 @@ def _run(
         if node.failure_policy != "continue":
             raise
         report_failure(context, plan.job, node, failure)
-        yield dg.Output(None, DONE, metadata={"failed": failure.description or "", **failure.metadata})
+        yield from _done(context, {"failed": failure.description or "", **failure.metadata})
         return
     metadata = metadata_of(now, book)
     if now.entry.kind == "loader":
-        report_load(context, launch.plan, now, book)
+        if graphs_around(context, node) and node.path in offered(plan):
+            yield dg.Output(None, LOADED, metadata=loaded(launch.plan, now, book))
+        else:
+            report_load(context, launch.plan, now, book)
     report_checks(context, launch.plan, now, book)
     if rows is not None and node.children:
         yield dg.Output(rows, ROWS, metadata=metadata)
-    yield dg.Output(None, DONE, metadata=metadata)
+    yield from _done(context, metadata)
+
+
+def _done(context: dg.OpExecutionContext, metadata: Mapping[str, Any]) -> Iterator[dg.Output[Any]]:
+    """The end of the op, where somebody waits for it: a run of assets takes no output that nobody uses."""
+    if DONE in context.selected_output_names:
+        yield dg.Output(None, DONE, metadata=metadata)
 
 
 def _attempt(

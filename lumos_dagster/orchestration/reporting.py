@@ -88,8 +88,8 @@ def report_failure(context: dg.OpExecutionContext, job: JobFile, node: Node, fai
     context.instance.add_run_tags(context.run_id, {f"{FAILED_OP}{node.name}": "continue"})
 
 
-def report_load(context: dg.OpExecutionContext, plan: Plan, node: Node, book: Book) -> None:
-    """Record what was loaded as a materialisation, so that it stands in the catalogue with its row count over time."""
+def loaded(plan: Plan, node: Node, book: Book) -> dict[str, Any]:
+    """What a materialisation tells of a load."""
     task = book.tasks[node.name]
     rejecting = [stage for stage, task in book.tasks.items() if task.count.rejected]
     rejects = sum(book.tasks[stage].count.rejected for stage in rejecting)
@@ -97,11 +97,16 @@ def report_load(context: dg.OpExecutionContext, plan: Plan, node: Node, book: Bo
     if rejecting:
         metadata["rejects"] = command(book.run.run_id, rejecting)
         metadata["reject store"] = dg.MetadataValue.path(join(book.run.storage, "rejects"))
+    return metadata
+
+
+def report_load(context: dg.OpExecutionContext, plan: Plan, node: Node, book: Book) -> None:
+    """Record what was loaded as a materialisation, so that it stands in the catalogue with its row count over time."""
     context.log_event(
         dg.AssetMaterialization(
             asset_key=asset_key(plan.job, node.name, node.entry),
-            description=f"{task.count.rows_out} rows loaded by {node.name}",
-            metadata=metadata,
+            description=f"{book.tasks[node.name].count.rows_out} rows loaded by {node.name}",
+            metadata=loaded(plan, node, book),
             partition=context.partition_key if context.has_partition_key else None,
         )
     )

@@ -15,7 +15,7 @@ LUMOS = "lumos"
 class LumosSettings:
     """How rows flow in this run, the values of `vars`, what a sensor found, and where rows are kept between ops."""
 
-    execution: Execution
+    execution: Execution | None
     vars: Mapping[str, Raw]
     sensor: Mapping[str, str]
     storage: str
@@ -27,8 +27,9 @@ def storage_of(instance: dg.DagsterInstance) -> str:
     return f"{instance.storage_directory()}/lumos"
 
 
-def lumos_resource(job: JobFile) -> dg.ResourceDefinition:
-    """The resource of one job, the YAML's values as defaults."""
+def lumos_resource(job: JobFile | None) -> dg.ResourceDefinition:
+    """The resource of one job, the YAML's values as defaults; or of all jobs that are run as assets, together."""
+    mode = dg.Enum("LumosExecution", [dg.EnumValue("staged"), dg.EnumValue("streaming")])
 
     def settings(context: dg.InitResourceContext) -> LumosSettings:
         config = context.resource_config
@@ -47,13 +48,13 @@ def lumos_resource(job: JobFile) -> dg.ResourceDefinition:
         settings,
         config_schema={
             "execution": dg.Field(
-                dg.Enum("LumosExecution", [dg.EnumValue("staged"), dg.EnumValue("streaming")]),
-                default_value=job.execution,
+                mode if job else dg.Noneable(mode),
+                default_value=job.execution if job else None,
                 description="staged: each op's rows are kept, so a later op can be retried alone. "
                 "streaming: one pass from source to target, nothing in between.",
             ),
             "vars": dg.Field(
-                {name: dg.Field(dg.Any, default_value=value) for name, value in job.vars.items()},
+                {name: dg.Field(dg.Any, default_value=value) for name, value in job.vars.items()} if job else dict,
                 description="The file's vars, used as ${vars.x} in options.",
             ),
             "sensor": dg.Field(

@@ -116,7 +116,7 @@ def _taken(take: Take, inputs: Mapping[Path, Relation]) -> Relation:
 
 
 def _spool_url(node: Node, run: RunContext) -> str:
-    return join(run.storage, "spool", run.run_id, f"{node.name}.arrow")
+    return join(run.storage, "spool", run.run_id, run.job, f"{node.name}.arrow")
 
 
 def _load(node: Node, deferred: Deferred[Loader], rows: Relation, book: Book) -> Relation | None:
@@ -124,7 +124,9 @@ def _load(node: Node, deferred: Deferred[Loader], rows: Relation, book: Book) ->
     if reason := _why_kept_first(loader, rows):
         book.log(f"{node.name}: the rows are kept in the spool before they are loaded: {reason}")
         rows = spool_once(
-            rows, join(deferred.run.storage, "spool", deferred.run.load_id, f"{node.name}.input.arrow"), book
+            rows,
+            join(deferred.run.storage, "spool", deferred.run.load_id, deferred.run.job, f"{node.name}.input.arrow"),
+            book,
         )
     accepted = None
     with ExitStack() as stack:

@@ -1,9 +1,6 @@
 """The three shapes become one model."""
 
-import pytest
-
 from lumos_dagster.config.model import Entry, Pipeline, Retry, Schedule
-from lumos_dagster.errors import Problem
 from lumos_dagster_tests.config.parts import ONE, Edit, Print, Read, Write, entry, job, parse
 
 MAP = """\
@@ -207,18 +204,9 @@ def test_a_type_under_extractor_type_is_accepted_with_a_warning() -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    ("rest", "key"),
-    [
-        ("as_assets: true", "as_assets"),
-    ],
-)
-def test_what_comes_later_is_accepted_with_a_warning(rest: str, key: str) -> None:
-    (warning,) = parse(job(ONE % "", rest)).warnings
-
-    assert isinstance(warning, Problem)
-    assert (warning.path, warning.line, warning.file) == (key, 4, "jobs/orders.yaml")
-    assert "in this version" in warning.message
+def test_a_job_may_be_offered_as_assets() -> None:
+    assert parse(job(ONE % "", "as_assets: true")).as_assets
+    assert not parse(job(ONE % "")).as_assets
 
 
 def test_anchors_stand_for_what_they_name() -> None:

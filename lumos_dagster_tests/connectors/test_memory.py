@@ -140,7 +140,7 @@ def test_any_text_is_a_key(tmp_path: Path, run: RunContext, key: str) -> None:
 
     assert fetch(run, key=key) == ids(1)
     places = [file.relative_to(tmp_path).parts for file in tmp_path.rglob("*") if file.is_file()]
-    assert {(place[:4], len(place)) for place in places} == {(("storage", "memory", "run", "run-1"), 6)}
+    assert {(place[:5], len(place)) for place in places} == {(("storage", "memory", "run", "run-1", "job"), 7)}
 
 
 def test_storage_may_be_anywhere(run: RunContext) -> None:

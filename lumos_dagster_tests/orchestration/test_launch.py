@@ -39,7 +39,7 @@ def test_rows_between_ops_may_be_kept_anywhere_that_fsspec_reaches(folder: Path,
     ran = run_job(job(*numbers(folder)), instance, {"resources": {"lumos": {"config": {"storage": storage}}}})
     assert (folder / "load").read_text() == "0 1 2 3 4 5 6 7 8 9"
     kept = fsspec.filesystem("memory").find("/lumos-test-launch")
-    assert any(path.endswith(f"spool/{ran.run.run_id}/extract.arrow") for path in kept)
+    assert any(path.endswith(f"spool/{ran.run.run_id}/{ran.run.job_name}/extract.arrow") for path in kept)
     assert not Path(instance.storage_directory(), "lumos").exists()
 
 

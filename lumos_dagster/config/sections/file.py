@@ -208,4 +208,4 @@ class FileText(Section):
     wasm_plugins: WasmPluginsText | None = None
     """WebAssembly plugins."""
     as_assets: bool = False
-    """Whether the job is shown as assets."""
+    """Whether what the job loads can be materialised as assets too, in a run of several such jobs or by a condition."""
