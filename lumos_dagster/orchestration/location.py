@@ -13,7 +13,7 @@ from lumos_dagster.config import load_folder
 from lumos_dagster.config.model import JobFile
 from lumos_dagster.errors import ConfigError, Problem
 from lumos_dagster.orchestration.assets.keys import offered
-from lumos_dagster.orchestration.assets.specs import asset_definitions
+from lumos_dagster.orchestration.assets.specs import asset_definitions, offered_assets
 from lumos_dagster.orchestration.automation.schedules import schedules_of
 from lumos_dagster.orchestration.automation.sensors import sensors_of
 from lumos_dagster.orchestration.jobs import job_of
@@ -49,7 +49,8 @@ def build_definitions(
 
 
 def build_job_definitions(job_file: JobFile) -> dg.Definitions:
-    """As build_definitions, of one file, without declared assets: Dagster takes no asset of two files that are apart.
+    """As build_definitions, of one file, but of assets only those that it is offered as (`as_assets`): what jobs read
+    and load elsewhere meets under one key, and Dagster takes no asset of two files that are apart.
 
     Raises ConfigError for any mistake.
     """
@@ -93,8 +94,12 @@ def _definitions(
     _report(not_offered, "is there, but not as assets", is_strict)
     _report(broken, "is left out of the code location", is_strict)
     _report(without_sensors, "is there, but none of its sensors is", is_strict)
+    made = list(zip(plans, jobs.values(), strict=True))
+    assets = (
+        asset_definitions(made, assets_of) if assets_of else [found for one in made for found in offered_assets(*one)]
+    )
     return dg.Definitions(
-        assets=asset_definitions(zip(plans, jobs.values(), strict=True), assets_of) if assets_of else [],
+        assets=assets,
         jobs=list(jobs.values()),
         schedules=schedules,
         sensors=sensors,

@@ -40,19 +40,27 @@ class _Asset:
 def asset_definitions(jobs: Iterable[tuple[Plan, dg.JobDefinition]], name: str) -> list[Declared]:
     """The assets and checks of these jobs; `name` tells them from those of other folders merged with them."""
     jobs = list(jobs)
-    plans = [plan for plan, _ in jobs]
+    specs = _specs([plan for plan, _ in jobs])
+    made = graph_assets(jobs, specs)
+    by_graph = {key for definition in made for key in definition.keys}
+    found: list[Declared] = [*made, *(spec for key, spec in specs.items() if key not in by_graph)]
+    checks = {(spec.asset_key, spec.name): spec for plan, _ in jobs for spec in check_specs(plan)}
+    return [*found, _checks(list(checks.values()), name)] if checks else found
+
+
+def offered_assets(plan: Plan, job: dg.JobDefinition) -> list[dg.AssetsDefinition]:
+    """Only what one job makes as assets."""
+    return graph_assets([(plan, job)], _specs([plan]))
+
+
+def _specs(plans: Iterable[Plan]) -> dict[dg.AssetKey, dg.AssetSpec]:
     assets: dict[dg.AssetKey, _Asset] = {}
     for plan in plans:
         for node in plan.nodes.values():
             if node.entry.kind != "transformer":
                 _collect(assets, plan, node)
     _without_circles(assets)
-    checks = {(spec.asset_key, spec.name): spec for plan in plans for spec in check_specs(plan)}
-    specs = {key: _spec(asset) for key, asset in assets.items()}
-    made = graph_assets(jobs, specs)
-    by_graph = {key for definition in made for key in definition.keys}
-    found: list[Declared] = [*made, *(spec for key, spec in specs.items() if key not in by_graph)]
-    return [*found, _checks(list(checks.values()), name)] if checks else found
+    return {key: _spec(asset) for key, asset in assets.items()}
 
 
 def _collect(assets: dict[dg.AssetKey, _Asset], plan: Plan, node: Node) -> None:
