@@ -52,7 +52,7 @@ def test_a_server_that_crashes_under_a_load(place: Bench, durable_postgres: Post
     assert (outcome.problem, outcome.between) == ("", "old")
 
 
-@pytest.mark.parametrize("execution", ["staged", "streaming"])
+@pytest.mark.parametrize("execution", [pytest.param("staged", marks=pytest.mark.slow), "streaming"])
 def test_no_room_for_a_file(execution: Execution, place: Bench) -> None:
     outcome = full_file(Load(place, line_named("csv: overwrite"), execution, Csv(place.folder)))
     assert (outcome.problem, outcome.between) == ("", "old")

@@ -8,26 +8,30 @@ from lumos_dagster_tests.kill.matrix import Execution, Line, line_named
 from lumos_dagster_tests.kill.promises import PAGE, page
 from lumos_dagster_tests.kill.targets import Target
 
-SAMPLE: tuple[tuple[str, Execution, str], ...] = (
+SHORT: tuple[tuple[str, Execution, str], ...] = (
     ("sqlite: insert", "staged", "before commit#2"),
-    ("sqlite: upsert", "streaming", "after commit#2"),
-    ("postgresql: replace, commit: batch", "staged", "after commit#4"),
-    ("postgresql: insert", "streaming", "after commit#2"),
     ("postgresql: insert, commit: batch", "staged", "after commit#4"),
     ("postgresql: upsert, commit: batch", "streaming", "before commit#5"),
-    ("mariadb: upsert", "staged", "before commit#2"),
     ("mariadb: replace", "streaming", "before swap#1"),
-    ("csv: overwrite", "streaming", "before batch#3"),
     ("csv: append", "staged", "before half append#3"),
-    ("csv: append", "streaming", "before rename#3"),
     ("mongodb: insert, own _id", "streaming", "before send#4"),
-    ("mongodb: replace", "staged", "before rename collection#1"),
     ("sqlite: truncate", "staged", "before PIPELINE_SUCCESS#1"),
     ("csv: overwrite", "staged", "before PIPELINE_START#1"),
 )
+LONG: tuple[tuple[str, Execution, str], ...] = (
+    ("sqlite: upsert", "streaming", "after commit#2"),
+    ("postgresql: replace, commit: batch", "staged", "after commit#4"),
+    ("postgresql: insert", "streaming", "after commit#2"),
+    ("mariadb: upsert", "staged", "before commit#2"),
+    ("csv: overwrite", "streaming", "before batch#3"),
+    ("csv: append", "streaming", "before rename#3"),
+    ("mongodb: replace", "staged", "before rename collection#1"),
+)
 
 
-@pytest.mark.parametrize(("name", "execution", "point"), SAMPLE)
+@pytest.mark.parametrize(
+    ("name", "execution", "point"), [*SHORT, *(pytest.param(*case, marks=pytest.mark.slow) for case in LONG)]
+)
 def test_a_load_that_was_killed_and_resumed_is_as_if_nothing_had_been(
     name: str, execution: Execution, point: str, place: Bench, request: pytest.FixtureRequest
 ) -> None:
