@@ -6,7 +6,7 @@ export DAGSTER_HOME ?= $(CURDIR)/.dagster
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run ui test test-slow kill-matrix lint clean
+.PHONY: help run ui test test-slow screenshots kill-matrix lint clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -29,6 +29,10 @@ test: .venv/.installed-test ## lint, types, import floors and the whole default 
 test-slow: .venv/.installed-test .venv/.installed-slow ## the long tests: fuzzing, large files, then the whole kill matrix
 	$(BIN)/python -m pytest -m slow -n 0 --timeout 1800
 	$(BIN)/python -m lumos_dagster_tests.kill
+
+screenshots: .venv/.installed-test ## the pictures of the UI in docs/images, taken by its tests
+	@mkdir -p docs/images
+	LUMOS_SCREENSHOTS=$(CURDIR)/docs/images $(BIN)/python -m pytest -n 0 -p no:randomly lumos_dagster_tests/ui
 
 kill-matrix: .venv/.installed-test ## kill and harm hundreds of loads, resume each, compare; writes docs/promises.md
 	$(BIN)/python -m lumos_dagster_tests.kill --write-docs

@@ -1,9 +1,13 @@
-"""What a person sees in the Dagster UI: the graph, the launchpad, a run with its row counts."""
+"""What a person sees in the Dagster UI: the graph, the launchpad, a run with its row counts, assets, what starts jobs.
 
+`make screenshots` keeps what is seen under docs/images, for the README.
+"""
+
+import os
 import shutil
 import sqlite3
-import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -33,11 +37,22 @@ jobs:
     options: {{connection_string: "jdbc:sqlite:{folder}/failing.db", table_name: numbers}}
 dag: {{dependencies: {{load: [read]}}}}
 """
+WAITING = """
+version: 1
+name: Waits for the clock and for files
+schedule: {{cron: "0 2 * * *", timezone: Asia/Shanghai}}
+sensors: [{{type: file, path: "{folder}/inbox/*.csv", status: stopped}}]
+jobs:
+  read: {{type: extractor, extractor_type: csv, options: {{file_path: "${{sensor.path}}"}}}}
+  show: {{type: loader, loader_type: console}}
+dag: {{dependencies: {{show: [read]}}}}
+"""
+CHANGED = "ops:\n  load_strikes:\n    config:\n      table_name: strikes_again\n"
 
 
 @pytest.fixture(scope="module")
 def ui(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DagsterUI]:
-    """The UI over the quickstart job, its database in the test's own folder."""
+    """The UI over the quickstart job, its database in the test's own folder, and three more."""
     folder = tmp_path_factory.mktemp("ui")
     jobs = folder / "jobs"
     jobs.mkdir()
@@ -47,6 +62,7 @@ def ui(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DagsterUI]:
     )
     (jobs / "broken.yaml").write_text("version: 1\nname: Broken\njobs: {}\n")
     (jobs / "failing.yaml").write_text(FAILING.format(folder=folder))
+    (jobs / "waiting.yaml").write_text(WAITING.format(folder=folder))
     (folder / "numbers.csv").write_text("n\n1\n2\n3\n")
     sqlite3.connect(folder / "failing.db").close()
     with dagster_ui(folder / "home", jobs) as running:
@@ -60,76 +76,106 @@ def page() -> Iterator[Page]:
     assert chromium, "chromium is not installed; `make test` installs it"
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_ARGUMENTS)
-        page = browser.new_page(viewport={"width": 1400, "height": 900})
+        page = browser.new_page(viewport={"width": 1400, "height": 800})
         page.set_default_timeout(SLOW_MS)
         yield page
         browser.close()
 
 
-def shot(page: Page, name: str, tmp_path: Path) -> None:
-    """Keep what is seen beside the test's other files, for a person to look at."""
-    page.screenshot(path=tmp_path / f"{name}.png")
+@pytest.fixture(scope="module")
+def loaded(ui: DagsterUI) -> str:
+    """A run of the quickstart job as it is, begun before anything else so that nobody waits for it."""
+    return ui.launch("quickstart")
 
 
-def test_the_graph_has_an_op_per_entry_with_its_kind(ui: DagsterUI, page: Page, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def launched(ui: DagsterUI, page: Page, loaded: str) -> str:
+    """The run of a job launched from the launchpad with one option changed."""
+    page.goto(f"{ui.url}/locations/lumos/jobs/quickstart/playground")
+    page.locator(".CodeMirror").first.click()
+    page.keyboard.press("Control+a")
+    page.keyboard.insert_text(CHANGED)
+    launch = page.get_by_role("button", name="Launch Run")
+    expect(launch).to_be_enabled(timeout=SLOW_MS)
+    shot(page, "launchpad")
+    launch.click()
+    page.wait_for_url("**/runs/**")
+    return page.url.rsplit("/", 1)[-1].split("?")[0]
+
+
+def shot(page: Page, name: str) -> None:
+    """Keep what is seen, where somebody asks for it."""
+    if folder := os.environ.get("LUMOS_SCREENSHOTS"):
+        page.screenshot(path=Path(folder) / f"{name}.png")
+
+
+def test_the_graph_has_an_op_per_entry_with_its_kind(ui: DagsterUI, page: Page) -> None:
     page.goto(f"{ui.url}/locations/lumos/jobs/quickstart")
     for op in ("read_reports", "clean_reports", "load_strikes"):
         expect(page.get_by_text(op, exact=True).first).to_be_visible(timeout=SLOW_MS)
     for kind in ("json", "SQLite"):
         expect(page.get_by_text(kind, exact=True).first).to_be_visible()
-    shot(page, "graph", tmp_path)
+    shot(page, "graph")
 
 
-def test_a_job_launched_from_the_launchpad_succeeds_and_shows_its_rows(
-    ui: DagsterUI, page: Page, tmp_path: Path
+def test_a_job_launched_with_one_option_changed_succeeds_and_shows_its_rows(
+    ui: DagsterUI, page: Page, launched: str
 ) -> None:
-    page.goto(f"{ui.url}/locations/lumos/jobs/quickstart/playground")
-    page.get_by_role("button", name="Scaffold all default config").click()
-    page.get_by_role("button", name="Confirm").click()
-    expect(page.get_by_text("select_fields").first).to_be_visible()
-    shot(page, "launchpad", tmp_path)
-    page.get_by_role("button", name="Launch Run").click()
-    page.wait_for_url("**/runs/**")
-    run_id = page.url.rsplit("/", 1)[-1].split("?")[0]
-    assert finished(ui, run_id) == "SUCCESS"
+    assert ui.finished(launched) == "SUCCESS"
+    page.goto(f"{ui.url}/runs/{launched}")
     page.get_by_text("load_strikes").first.click()
     expect(page.get_by_text("rows_in").first).to_be_visible()
-    shot(page, "run", tmp_path)
-    rows = materialized_rows(ui, run_id)
-    ((asset, count),) = rows.items()
+    shot(page, "run")
+    ((asset, count),) = materialized_rows(ui, launched).items()
     assert count == 1061
-    assert asset.endswith("out.db/damaging_strikes")
+    assert asset.endswith("out.db/strikes_again")
+    with closing(sqlite3.connect(ui.home.parent / "out.db")) as database:
+        assert database.execute("select count(*) from strikes_again").fetchone() == (1061,)
 
 
-def test_a_failed_run_re_executed_from_failure_does_only_what_is_left(ui: DagsterUI) -> None:
-    selector = {"repositoryLocationName": "lumos", "repositoryName": "__repository__", "jobName": "failing"}
-    launch = """mutation($p: ExecutionParams!) { launchRun(executionParams: $p) {
-        ... on LaunchRunSuccess { run { runId } } ... on Error { message } } }"""
-    first = ui.graphql(launch, p={"selector": selector, "runConfigData": {}})["launchRun"]["run"]["runId"]
-    assert finished(ui, first) == "FAILURE"
-    with sqlite3.connect(ui.home.parent / "failing.db") as connection:
-        connection.execute("create table numbers (n integer)")
-    again = """mutation($p: ReexecutionParams!) { launchRunReexecution(reexecutionParams: $p) {
-        ... on LaunchRunSuccess { run { runId stepKeysToExecute } } ... on Error { message } } }"""
-    answer = ui.graphql(again, p={"parentRunId": first, "strategy": "FROM_FAILURE"})["launchRunReexecution"]["run"]
-    assert answer["stepKeysToExecute"] == ["load"]
-    assert finished(ui, answer["runId"]) == "SUCCESS"
-    assert connection.execute("select n from numbers order by n").fetchall() == [(1,), (2,), (3,)]
-    (load_id,) = connection.execute("select distinct load_id from _lumos_loads").fetchone()
-    connection.close()
-    assert load_id == first
+def test_the_asset_has_its_columns_its_rows_over_time_and_its_lineage(ui: DagsterUI, page: Page, loaded: str) -> None:
+    assert ui.finished(loaded) == "SUCCESS"
+    ((asset, count),) = materialized_rows(ui, loaded).items()
+    assert count == 1061
+    page.goto(f"{ui.url}/assets/{asset}")
+    expect(page.get_by_text("1,061").first).to_be_visible(timeout=SLOW_MS)
+    page.goto(f"{ui.url}/assets/{asset}?view=lineage")
+    for name in ("damaging_strikes", "wildlife_strikes.csv"):
+        expect(page.get_by_text(name).filter(visible=True).first).to_be_visible(timeout=SLOW_MS)
+    expect(page.get_by_text("Loading...")).to_have_count(0)
+    shot(page, "lineage")
 
 
-def finished(ui: DagsterUI, run_id: str) -> str:
-    """Wait for the run to end and give its status."""
-    pause = threading.Event()
-    query = "query($id: ID!) { runOrError(runId: $id) { ... on Run { status } } }"
-    for _ in range(480):
-        status: str = ui.graphql(query, id=run_id)["runOrError"]["status"]
-        if status in ("SUCCESS", "FAILURE", "CANCELED"):
-            return status
-        pause.wait(0.25)
-    raise AssertionError("the run does not end")
+def test_the_schedule_and_the_sensor_stand_on_the_automation_page(ui: DagsterUI, page: Page) -> None:
+    page.goto(f"{ui.url}/automation")
+    for name in ("waiting_schedule", "waiting_sensor"):
+        expect(page.get_by_text(name).filter(visible=True).first).to_be_visible(timeout=SLOW_MS)
+
+
+def test_a_failed_run_tells_what_to_do_and_re_executed_from_failure_does_only_what_is_left(
+    ui: DagsterUI, page: Page
+) -> None:
+    first = ui.launch("failing")
+    assert ui.finished(first) == "FAILURE"
+    page.goto(f"{ui.url}/runs/{first}")
+    expect(page.get_by_text('there is no table "numbers"; set create_table: true to make it').first).to_be_visible()
+    with closing(sqlite3.connect(ui.home.parent / "failing.db")) as database:
+        database.execute("create table numbers (n integer)")
+        page.get_by_role("button", name="Re-execute all").locator("xpath=following::button[1]").click()
+        page.get_by_text("From failure").click()
+        page.wait_for_url(lambda url: "/runs/" in url and first not in url)
+        again = page.url.rsplit("/", 1)[-1].split("?")[0]
+        assert ui.finished(again) == "SUCCESS"
+        assert steps_of(ui, again) == ["load"]
+        assert database.execute("select n from numbers order by n").fetchall() == [(1,), (2,), (3,)]
+        assert database.execute("select distinct load_id from _lumos_loads").fetchone() == (first,)
+
+
+def steps_of(ui: DagsterUI, run_id: str) -> list[str]:
+    """The steps that the run was to execute."""
+    query = "query($id: ID!) { runOrError(runId: $id) { ... on Run { stepKeysToExecute } } }"
+    steps: list[str] = ui.graphql(query, id=run_id)["runOrError"]["stepKeysToExecute"]
+    return steps
 
 
 def materialized_rows(ui: DagsterUI, run_id: str) -> dict[str, Any]:
