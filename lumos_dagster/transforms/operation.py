@@ -21,6 +21,8 @@ from lumos_dagster.transforms.rows import Check, Rows, Step
 NAME_KEYS = ("operation", "type")
 """The keys under which an operation names itself."""
 _MOST_WORKERS = 8
+_MOST_HELD = 64 << 20
+"""Bytes of rows that are worked on at the same time, or one batch that alone has more."""
 _Done: TypeAlias = tuple[Rows, Iterable[pa.RecordBatch] | Exception]
 
 
@@ -113,14 +115,20 @@ def run_all(
     def batches() -> Iterator[pa.RecordBatch]:
         first = 1
         with ThreadPoolExecutor(workers, "transform") as pool:
-            under_way: deque[Future[_Done]] = deque()
+            under_way: deque[tuple[int, Future[_Done]]] = deque()
+            held = 0
             for batch in rows:
-                under_way.append(pool.submit(_worked, Rows(batch, first, task.on_error), schema, steps))
+                size = batch.nbytes
+                while under_way and (len(under_way) > workers or held + size > _MOST_HELD):
+                    gone, done = under_way.popleft()
+                    held -= gone
+                    yield from _accounted(done, task)
+                held += size
+                under_way.append((size, pool.submit(_worked, Rows(batch, first, task.on_error), schema, steps)))
                 first += batch.num_rows
-                if len(under_way) > workers:
-                    yield from _accounted(under_way.popleft(), task)
+                del batch
             while under_way:
-                yield from _accounted(under_way.popleft(), task)
+                yield from _accounted(under_way.popleft()[1], task)
 
     return pa.RecordBatchReader.from_batches(schema, batches())
 

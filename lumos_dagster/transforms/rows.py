@@ -254,12 +254,6 @@ class Rows:
         return self._came[name][place if self._left is None else self._left[place]].as_py()
 
 
-def of_distinct(column: Array, change: Callable[[Array], pl.Series]) -> pl.Series:
-    """What `change` makes of each value, asked but once about values that are the same."""
-    encoded = column.dictionary_encode()
-    return change(encoded.dictionary).gather(to_polars(encoded.indices))
-
-
 def to_polars(array: Array) -> pl.Series:
     """An Arrow array as a series of exactly the same values; of types polars lacks, only where they are null."""
     if types.is_dictionary(array.type):

@@ -1,6 +1,7 @@
 """Points in time as they are read and written: what a clock shows, and how far it is from UTC."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import polars as pl
 import pyarrow as pa
@@ -40,14 +41,16 @@ def moments_of(column: Array) -> Moments:
     return Moments(wall, pl.Series([None], dtype=pl.Int64).new_from_index(0, len(wall)))
 
 
-def in_zone(moments: Moments, zone: str) -> Moments:
+def in_zone(moments: Moments, zone: str, *, instant: bool = True) -> Moments:
     """On the clock of `zone`: a moment that told its offset is moved there, another is meant there already.
 
-    A time that the zone's clocks skip becomes null; of one that they show twice, the first is meant.
+    A time that the zone's clocks skip becomes null. So does one that they show twice, since nobody can tell which is
+    meant; but where only the clock matters and not the instant, it stays.
     """
+    twice: Literal["null", "earliest"] = "null" if instant else "earliest"
     frame = pl.DataFrame({"wall": moments.wall, "offset": moments.offset, "utc": moments.utc})
     moved = pl.col("utc").dt.replace_time_zone("UTC").dt.convert_time_zone(zone)
-    meant = pl.col("wall").dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null")
+    meant = pl.col("wall").dt.replace_time_zone(zone, ambiguous=twice, non_existent="null")
     there = frame.select(there=pl.when(pl.col("offset").is_not_null()).then(moved).otherwise(meant))["there"]
     offset = (there.dt.base_utc_offset() + there.dt.dst_offset()).dt.total_seconds().cast(pl.Int64)
     return Moments(there.dt.replace_time_zone(None), offset)

@@ -1,7 +1,7 @@
 """Operations that change a field's type."""
 
-from collections.abc import Callable
-from typing import Self, TypeAlias
+from collections.abc import Callable, Sequence
+from typing import Any, Self, TypeAlias
 
 import polars as pl
 import pyarrow as pa
@@ -17,7 +17,7 @@ from lumos_dagster.errors import ConfigError, DataError, Problem
 from lumos_dagster.transforms.columns import Columns
 from lumos_dagster.transforms.moments import UNIX_TOKENS, ZONE_TOKENS, in_zone, parse_format, write
 from lumos_dagster.transforms.operation import OnFields
-from lumos_dagster.transforms.operations.dates import ReadFormat, Zone, date_reader
+from lumos_dagster.transforms.operations.dates import ReadFormat, Zone, date_reader, not_there
 from lumos_dagster.transforms.rows import Rows, Step, to_arrow, to_polars
 
 _JSON = "json"
@@ -43,7 +43,8 @@ class ConvertField(OnFields):
     format: ReadFormat | None = None
     """How a date, time or timestamp is spelled: moment's tokens or strftime's; without it, ISO 8601."""
     timezone: Zone | None = None
-    """For a timestamp: the zone that the result tells, and in which a text without one is meant."""
+    """For a timestamp: the zone that the result tells, and in which a text without one is meant. A time that its clocks
+    skip or show twice is a bad value."""
 
     @field_validator("to_type")
     @classmethod
@@ -87,8 +88,8 @@ class ConvertField(OnFields):
     def bind(self, columns: Columns) -> Step:
         """A type that no value of the field's type could have is an error."""
         ways: dict[str, _Way] = {}
-        for field in self.fields:
-            kind: Kind = columns.type_of(field)
+        kinds: dict[str, Kind] = {field: columns.type_of(field) for field in self.fields}
+        for field, kind in kinds.items():
             try:
                 ways[field] = self._way(field, kind)
                 ways[field](pa.nulls(0, kind))
@@ -99,10 +100,17 @@ class ConvertField(OnFields):
 
         def step(rows: Rows) -> None:
             for field, way in ways.items():
-                check = self.check([field], lambda _: f"is not {self.to_type}{spelled}")
+                check = self.check([field], self._reason(kinds[field], f"is not {self.to_type}{spelled}"))
                 rows.put_checked(field, way(rows.arrow(field)), check)
 
         return step
+
+    def _reason(self, kind: pa.DataType, otherwise: str) -> Callable[[Sequence[Any]], str]:
+        zone = self._target.tz if types.is_timestamp(self._target) else None
+        if zone is None or not (is_text(kind) or types.is_timestamp(kind)):
+            return lambda _: otherwise
+        form = self.format if is_text(kind) else None
+        return not_there(date_reader("", kind, form), kind, zone, otherwise)
 
     def _way(self, field: str, kind: pa.DataType) -> _Way:
         target = self._target

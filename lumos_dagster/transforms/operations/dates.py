@@ -1,7 +1,7 @@
 """Operations on dates and times."""
 
-from collections.abc import Callable
-from typing import Annotated, Self
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import polars as pl
@@ -14,8 +14,10 @@ from lumos_dagster.conversion import as_text, is_text
 from lumos_dagster.conversion.frames import Array
 from lumos_dagster.errors import ConfigError, Problem
 from lumos_dagster.transforms.columns import Columns, wrong_type
+from lumos_dagster.transforms.distinct import OfDistinct
 from lumos_dagster.transforms.moments import (
     UNIX_TOKENS,
+    ZONE_TOKENS,
     Moments,
     in_zone,
     moments_of,
@@ -25,7 +27,7 @@ from lumos_dagster.transforms.moments import (
     write,
 )
 from lumos_dagster.transforms.operation import Operation
-from lumos_dagster.transforms.rows import Rows, Step, of_distinct, to_polars
+from lumos_dagster.transforms.rows import Rows, Step, to_polars
 
 
 def _format(text: str) -> str:
@@ -76,7 +78,8 @@ class FormatDate(Operation):
     format: DateFormat | None = None
     """The same as `to_format`."""
     timezone: Zone | None = None
-    """Whose clock is written; a time that tells no zone of its own is meant there already."""
+    """Whose clock is written; a time that tells no zone of its own is meant there already, and is a bad value where
+    that clock skips it, or shows it twice and a zone or a Unix time is to be written."""
 
     @model_validator(mode="after")
     def _one_target(self) -> Self:
@@ -98,16 +101,24 @@ class FormatDate(Operation):
             raise ConfigError(Problem("from_format has no year, so that the day is not known", path="from_format"))
         columns.put(self.field, kind if is_text(kind) else pa.string())
         spelled = repr(self.from_format) if self.from_format else "ISO 8601"
-        check = self.check([self.field], lambda values: f"no such date, or not spelled as {spelled}")
+        reason = not_there(read, kind, self.timezone, f"no such date, or not spelled as {spelled}")
+        check = self.check([self.field], reason)
+        instant = target.has(UNIX_TOKENS | ZONE_TOKENS)
+        only_day = types.is_date32(kind) or (
+            self.from_format is not None and not parse_format(self.from_format).tells_the_time
+        )
+        zone = self.timezone if instant or not only_day else None  # a day is the same on every clock
 
         def written(column: Array) -> pl.Series:
             moments = read(column)
-            return write(in_zone(moments, self.timezone) if self.timezone else moments, target)
+            return write(in_zone(moments, zone, instant=instant) if zone else moments, target)
+
+        of_distinct = OfDistinct(written)
 
         def step(rows: Rows) -> None:
             column = rows.arrow(self.field)
             repeats = types.is_date32(kind) or _are_days(column, self.from_format)
-            rows.put_checked(self.field, of_distinct(column, written) if repeats else written(column), check)
+            rows.put_checked(self.field, of_distinct(column) if repeats else written(column), check)
 
         return step
 
@@ -121,6 +132,19 @@ def _are_days(column: Array, form: str | None) -> bool:
         longest: Array = pc.max(sizes)
         return (longest.as_py() or 0) <= len("YYYY-MM-DD")
     return not parse_format(form).tells_the_time
+
+
+def not_there(
+    read: Callable[[Array], Moments], kind: pa.DataType, zone: str | None, otherwise: str
+) -> Callable[[Sequence[Any]], str]:
+    """Says why a value tells no moment: a time that the zone's clocks do not show, or show twice, or `otherwise`."""
+
+    def reason(values: Sequence[Any]) -> str:
+        if zone and read(pa.array(values, kind)).wall.null_count() == 0:
+            return f"no such time in {zone}, whose clocks skip it or show it twice"
+        return otherwise
+
+    return reason
 
 
 def date_reader(field: str, kind: pa.DataType, form: str | None) -> Callable[[Array], Moments]:
