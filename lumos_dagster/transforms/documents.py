@@ -1,7 +1,6 @@
 """JSON documents: read with exact numbers, written compactly, and given the Arrow type that a shape says."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, TypeAlias
 
@@ -13,44 +12,14 @@ import simplejson
 
 from lumos_dagster.conversion import as_text, convert, is_text
 from lumos_dagster.conversion.frames import Array, Kind
-from lumos_dagster.conversion.names import type_named
 from lumos_dagster.transforms.rows import to_polars
+from lumos_dagster.transforms.shape import Shape
 
 Flags: TypeAlias = "np.ndarray[Any, np.dtype[np.bool_]]"
 Build: TypeAlias = Callable[[Sequence[Any]], tuple[Array, Flags]]
 """Makes an array of values out of documents, and marks those that do not fit."""
 BAD = object()
 """Stands for a value that could not be read."""
-
-
-@dataclass(frozen=True)
-class Shape:
-    """What a document looks like: a `leaf` of a type, an object with `keys`, or a list of `items`."""
-
-    leaf: pa.DataType | None = None
-    keys: Mapping[str, "Shape"] | None = None
-    items: "Shape | None" = None
-
-    @property
-    def type(self) -> pa.DataType:
-        """The Arrow type."""
-        if self.keys is not None:
-            return pa.struct([(name, shape.type) for name, shape in self.keys.items()])
-        return pa.list_(self.items.type) if self.items else self.leaf or pa.string()
-
-
-def shape_of(spec: Any) -> Shape:
-    """The shape that a job file spells: a type's name, `{key: shape}`, or `[shape]`. Raises ValueError."""
-    match spec:
-        case str():
-            return Shape(leaf=type_named(spec))
-        case {}:
-            if not spec:
-                raise ValueError("an object needs at least one key")
-            return Shape(keys={str(name): shape_of(inner) for name, inner in spec.items()})
-        case [inner]:
-            return Shape(items=shape_of(inner))
-    raise ValueError(f"{spec!r} is no shape: write a type, {{key: shape}}, or [shape]")
 
 
 def load(text: str, *, exact: bool = True) -> Any:
@@ -76,13 +45,19 @@ def plain(value: Any) -> str | None:
     return str(value) if isinstance(value, Decimal) else dump(value)
 
 
-def each(column: Array, read: Callable[[str], Any], build: Build) -> tuple[Array, pl.Series]:
+def each(
+    column: Array, read: Callable[[str], Any], build: Build, at_once: Callable[[Array], Array | None] = lambda _: None
+) -> tuple[Array, pl.Series]:
     """What `read` makes of each distinct text (of nested values, of their JSON), built to one array; and what is bad.
 
-    A bad value is null in the array; not every null is bad, since a document may be null.
+    A bad value is null in the array; not every null is bad, since a document may be null. `at_once` may give the same
+    values for all the texts, without a look at each; it gives None where it cannot.
     """
     text: Array = as_text(column)
     coded = text.dictionary_encode()
+    values = at_once(coded.dictionary)
+    if values is not None:
+        return values.take(coded.indices), pl.Series([False]).new_from_index(0, len(coded))
     found = [read(one) for one in coded.dictionary.to_pylist()]
     values, wrong = build([None if one is BAD else one for one in found])
     bad = wrong | np.array([one is BAD for one in found], dtype=np.bool_)

@@ -22,6 +22,10 @@ found by `lumos validate` where the file alone tells the columns (the `columns` 
 memory one, and what transformers make of them), else when the source is opened, before the first row is read. The rows
 below are written as YAML, exact decimals as text.
 
+Everything is done to whole columns at once. Looked at one by one, each different value of a batch once, are only: JSON
+that is not made of plain objects of the shape, an `extract` path of more than keys and places in lists, and objects and
+lists that become text.
+
 This page is written by `python -m lumos_dagster.transforms.reference`.
 """
 

@@ -13,10 +13,12 @@ from lumos_dagster.conversion import is_text
 from lumos_dagster.conversion.frames import Kind
 from lumos_dagster.conversion.names import type_named
 from lumos_dagster.transforms.columns import Columns, wrong_type
-from lumos_dagster.transforms.documents import BAD, dump, each, leaves, load, plain, shape_of, shaped
+from lumos_dagster.transforms.documents import BAD, dump, each, leaves, load, plain, shaped
+from lumos_dagster.transforms.objects import are_objects, read_objects, reader_of
 from lumos_dagster.transforms.operation import Names, Operation
 from lumos_dagster.transforms.operations.text import text_of
 from lumos_dagster.transforms.rows import Rows, Step
+from lumos_dagster.transforms.shape import shape_of
 
 _JSON = "json"
 
@@ -63,9 +65,11 @@ class ParseJson(Operation):
         def step(rows: Rows) -> None:
             column = rows.arrow(self.field)
             if shape:
-                values, bad = each(column, load, lambda found: shaped(found, shape))
+                values, bad = each(
+                    column, load, lambda found: shaped(found, shape), lambda texts: read_objects(texts, shape)
+                )
             else:
-                values, bad = each(column, _same, leaves(kind))
+                values, bad = each(column, _same, leaves(kind), lambda texts: texts if are_objects(texts) else None)
             rows.put_arrow_checked(target, values, check, bad)
 
         return step
@@ -128,11 +132,12 @@ class Extract(Operation):
             except (JMESPathError, ArithmeticError, TypeError):
                 return BAD
 
+        at_once = reader_of(path.parsed, result) if self.to_type != _JSON else None
         build = leaves(result, _as_json if self.to_type == _JSON else plain)
         check = self.check([self.field], lambda _: f"is not JSON in which {self.path} gives {self.to_type}")
 
         def step(rows: Rows) -> None:
-            values, bad = each(rows.arrow(self.field), find, build)
+            values, bad = each(rows.arrow(self.field), find, build, at_once or (lambda _: None))
             rows.put_arrow_checked(target, values, check, bad)
 
         return step

@@ -13,9 +13,10 @@ from lumos_dagster.conversion import is_text
 from lumos_dagster.conversion.frames import Array, Kind
 from lumos_dagster.errors import ConfigError, Problem
 from lumos_dagster.transforms.columns import Columns, wrong_type
-from lumos_dagster.transforms.documents import Shape, each, load, shaped
+from lumos_dagster.transforms.documents import each, load, shaped
 from lumos_dagster.transforms.operation import Operation
 from lumos_dagster.transforms.rows import Rows, Step, to_arrow
+from lumos_dagster.transforms.shape import Shape
 
 _TEXTS = Shape(items=Shape(leaf=pa.string()))
 
