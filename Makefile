@@ -6,7 +6,7 @@ export DAGSTER_HOME ?= $(CURDIR)/.dagster
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run ui test test-slow screenshots kill-matrix lint clean
+.PHONY: help run ui test test-slow screenshots bench kill-matrix lint clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -33,6 +33,10 @@ test-slow: .venv/.installed-test .venv/.installed-slow ## the long tests: fuzzin
 screenshots: .venv/.installed-test ## the pictures of the UI in docs/images, taken by its tests
 	@mkdir -p docs/images
 	LUMOS_SCREENSHOTS=$(CURDIR)/docs/images $(BIN)/python -m pytest -n 0 -p no:randomly lumos_dagster_tests/ui
+
+bench: .venv/.installed-test ## Lumos beside psql, DuckDB, pandas, dlt on 1 million rows; writes docs/performance.md
+	@command -v sqlite3 >/dev/null || { apt-get update -q && apt-get install -qy --no-install-recommends sqlite3; } >/dev/null
+	$(BIN)/python -m benchmarks.run --write-docs $(BENCH)
 
 kill-matrix: .venv/.installed-test ## kill and harm hundreds of loads, resume each, compare; writes docs/promises.md
 	$(BIN)/python -m lumos_dagster_tests.kill --write-docs

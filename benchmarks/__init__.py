@@ -1,0 +1,1 @@
+"""How fast Lumos is, measured beside the databases' own tools and its peers."""

@@ -1,0 +1,71 @@
+"""What a command takes as a whole process: wall time, CPU time of all that it starts, peak memory of them together."""
+
+import os
+import statistics
+import subprocess
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+
+@dataclass(frozen=True)
+class Taken:
+    """Seconds of wall and CPU time, and MiB at the peak."""
+
+    wall: float
+    cpu: float
+    peak: float
+
+
+class FailedError(Exception):
+    """The command did not end well; the text is the end of what it said."""
+
+
+def run(command: Sequence[str], folder: Path, environment: Mapping[str, str]) -> Taken:
+    """Run a command to its end. Raises FailedError."""
+    with (folder / "command.log").open("w+b") as log:
+        begun = time.perf_counter()
+        process = subprocess.Popen(
+            command, cwd=folder, env={**os.environ, **environment}, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+        )
+        peak = _Peak(process.pid)
+        _, status, usage = os.wait4(process.pid, 0)
+        wall = time.perf_counter() - begun
+        process.returncode = os.waitstatus_to_exitcode(status)
+        mebibytes = peak.stop()
+        if process.returncode:
+            log.seek(0)
+            raise FailedError(log.read().decode(errors="replace")[-2000:])
+    return Taken(wall, usage.ru_utime + usage.ru_stime, mebibytes)
+
+
+def median(runs: Sequence[Taken]) -> Taken:
+    """The median of each figure by itself."""
+    return Taken(*(statistics.median(getattr(run, name) for run in runs) for name in ("wall", "cpu", "peak")))
+
+
+class _Peak:
+    """Looks at the resident memory of a process and its children now and then."""
+
+    def __init__(self, pid: int) -> None:
+        self._stop, self._most = threading.Event(), 0
+        self._thread = threading.Thread(target=self._watch, args=(pid,), daemon=True)
+        self._thread.start()
+
+    def stop(self) -> float:
+        """End the watch; MiB."""
+        self._stop.set()
+        self._thread.join()
+        return self._most / 2**20
+
+    def _watch(self, pid: int) -> None:
+        while not self._stop.wait(0.02):
+            with suppress(psutil.Error):
+                process = psutil.Process(pid)
+                family = [process, *process.children(recursive=True)]
+                self._most = max(self._most, sum(member.memory_info().rss for member in family))

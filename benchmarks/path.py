@@ -1,0 +1,37 @@
+"""The data path of a job alone, without Dagster around it: python benchmarks/path.py JOB.yaml [staged|streaming]."""
+
+import sys
+import tempfile
+import uuid
+from datetime import UTC, datetime
+from pathlib import Path
+
+from lumos_dagster.accounting import Book
+from lumos_dagster.catalog import project_catalog
+from lumos_dagster.config import load_job
+from lumos_dagster.orchestration.work import Launch, check, perform
+from lumos_dagster.plan import Path as Op
+from lumos_dagster.plan import make_plan
+from lumos_dagster.relation import Relation
+from lumos_dagster.values import RunContext
+
+
+def main(file: str, mode: str) -> None:
+    """Do what the ops of a run do, in their order: with counts, ledger and spool."""
+    job = load_job(Path(file), project_catalog())
+    plan = make_plan(job, "staged" if mode == "staged" else "streaming")
+    with tempfile.TemporaryDirectory() as storage:
+        number = uuid.uuid4().hex
+        run = RunContext(job.name, number, number, datetime.now(UTC), storage, vars=job.vars)
+        launch = Launch(plan, run)
+        check(launch)
+        given: dict[Op, Relation | None] = {}
+        for path, node in plan.nodes.items():
+            book = Book(run)
+            inputs = {parent: rows for parent in node.parents if (rows := given[parent]) is not None}
+            given[path] = perform(node, launch, inputs, book)
+            book.check()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else "streaming")

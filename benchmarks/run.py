@@ -1,0 +1,151 @@
+"""Lumos beside the databases' own tools and its peers: python -m benchmarks.run [--rows N] [--rounds N] [--works ..].
+
+Each work's contenders take turns, so that a machine that slows down slows all of them; each is a whole process, its
+result is checked after every run, and what is told is the median. `make bench` installs the peers, each in an
+environment of its own under .bench, and writes docs/performance.md.
+"""
+
+import argparse
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psutil
+import psycopg
+
+from benchmarks.data import LINEITEM, lineitem
+from benchmarks.measure import FailedError, Taken, median, run
+from benchmarks.works import LIMIT, LUMOS, WORKS, Bench, Work
+from lumos_dagster_tests.servers import mariadb, postgres
+
+PROJECT = Path(__file__).parents[1]
+PLACE = PROJECT / ".bench"
+PAGE = PROJECT / "docs" / "performance.md"
+PACKAGES = {
+    "tools": ["tpchgen-cli==4.0.0"],
+    "duckdb": [
+        "duckdb==1.5.5", "duckdb-extensions", "duckdb-extension-postgres-scanner==1.5.5",
+        "duckdb-extension-mysql-scanner==1.5.5", "duckdb-extension-sqlite-scanner==1.5.5",
+    ],
+    "pandas": ["pandas==3.0.*", "sqlalchemy==2.1.*", "psycopg[binary]==3.3.*"],
+    "dlt": ["dlt[postgres]==1.31.0", "pyarrow"],
+}  # fmt: skip
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure, print a table for each work, and write the page where it is asked for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--works", nargs="*", default=[], help="parts of their names; all by default")
+    parser.add_argument("--without-peers", action="store_true", help="only the limit and Lumos")
+    parser.add_argument("--write-docs", action="store_true", help=f"write {PAGE.relative_to(PROJECT)}")
+    asked = parser.parse_args(arguments)
+    works = [work for work in WORKS if not asked.works or any(part in work.name for part in asked.works)]
+    told = [_machine(asked.rows, asked.rounds)]
+    with _bench(asked.rows) as bench:
+        for work in works:
+            told.append(measured(work, bench, asked.rounds, with_peers=not asked.without_peers))
+            print(told[-1], flush=True)
+    if asked.write_docs:
+        PAGE.write_text("\n".join(told))
+
+
+def measured(work: Work, bench: Bench, rounds: int, *, with_peers: bool) -> str:
+    """A work's table, in Markdown. One that fails or gives other rows is told as such, never left out."""
+    taken: dict[str, list[Taken]] = {}
+    failed: dict[str, str] = {}
+    contenders = work.contenders(bench)
+    for _ in range(rounds):
+        for name, (environment, command) in contenders.items():
+            if name in failed or (environment and not with_peers):
+                continue
+            try:
+                if environment:
+                    installed(environment)
+                work.prepare(bench)
+                found = run(command, bench.folder, {"DAGSTER_HOME": str(bench.folder / "home")})
+                if (sums := work.sums(bench)) != bench.rows.sums:
+                    raise FailedError(f"other rows: {sums} for {bench.rows.sums}")
+            except (FailedError, subprocess.CalledProcessError) as error:
+                failed[name] = " ".join(str(getattr(error, "stderr", "") or error).split())[-300:]
+                continue
+            taken.setdefault(name, []).append(found)
+    return "\n".join(_table(work, taken, failed))
+
+
+def _table(work: Work, taken: dict[str, list[Taken]], failed: dict[str, str]) -> Iterator[str]:
+    limit = next((median(runs).wall for name, runs in taken.items() if name.endswith(f"({LIMIT})")), None)
+    yield f"## {work.name}\n"
+    yield "| | of the limit | wall s, median (least to greatest) | CPU s | peak MiB |\n|---|---:|---:|---:|---:|"
+    for name, runs in sorted(taken.items(), key=lambda item: median(item[1]).wall):
+        found = median(runs)
+        walls = [one.wall for one in runs]
+        ratio = f"{found.wall / limit:.2f}" if limit else ""
+        shown = f"**{name}**" if name == LUMOS else name
+        wall = f"{found.wall:.2f} ({min(walls):.2f} to {max(walls):.2f})"
+        yield f"| {shown} | {ratio} | {wall} | {found.cpu:.2f} | {found.peak:.0f} |"
+    yield from (f"| {name} | not measured: {reason.replace('|', '/')} | | | |" for name, reason in failed.items())
+    if limit and LUMOS in taken:
+        ratio = median(taken[LUMOS]).wall / limit
+        yield f"\nHeld to {work.target} of the limit: {'met' if ratio <= work.target else f'missed ({ratio:.2f})'}.\n"
+
+
+def installed(environment: str) -> Path:
+    """A folder of programs with the packages of one environment, made where it is missing."""
+    place = PLACE / environment
+    if not (place / "ready").exists():
+        subprocess.run([sys.executable, "-m", "venv", place], check=True)
+        pip = [place / "bin" / "pip", "install", "-q", *PACKAGES[environment]]
+        subprocess.run(pip, check=True, capture_output=True, text=True)
+        (place / "ready").touch()
+    return place / "bin"
+
+
+@contextmanager
+def _bench(rows: int) -> Iterator[Bench]:
+    data = lineitem(rows, PLACE / "data", installed("tools") / "tpchgen-cli")
+    with ExitStack() as stack:
+        folders = [Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lumos-bench-"))) for _ in range(3)]
+        server = next(stack.enter_context(_ending(postgres.serve(folders[1]))))
+        maria = stack.enter_context(mariadb.served(folders[2]))
+        name = f"bench_{uuid.uuid4().hex[:8]}"
+        server.run(f"create database {name}")
+        with psycopg.connect(server.url(name), autocommit=True) as connection:
+            connection.execute(f"create table source {LINEITEM}")
+            with data.file.open("rb") as lines, connection.cursor().copy("copy source from stdin csv header") as copy:
+                while piece := lines.read(1 << 20):
+                    copy.write(piece)
+            connection.execute("vacuum analyze source")
+        with maria.connect() as raw, raw.cursor() as cursor:
+            cursor.execute(f"create database {name}")
+        (folders[0] / "home").mkdir()
+        yield Bench(data, folders[0], server.url(name), maria.url(name), PLACE)
+
+
+@contextmanager
+def _ending(servers: "Iterator[postgres.PostgresServer]") -> "Iterator[Iterator[postgres.PostgresServer]]":
+    yield servers
+    next(servers, None)
+
+
+def _machine(rows: int, rounds: int) -> str:
+    cores, memory = os.cpu_count(), psutil.virtual_memory().total >> 30
+    return (
+        "# How fast it is\n\n"
+        f"Written by `make bench` on {datetime.now(UTC):%Y-%m-%d}: {rows:,} rows of TPC-H lineitem, {rounds} rounds in "
+        f"turn, on {cores} cores and {memory} GiB ({platform.machine()}, Python {platform.python_version()}); the load "
+        f"of the machine was {os.getloadavg()[0]:.1f} when it began. Each contender is a whole process; its rows are "
+        "counted and summed after each run. A ratio below 1 is faster than the database's own tool.\n"
+    )
+
+
+if __name__ == "__main__":
+    main()

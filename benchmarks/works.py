@@ -1,0 +1,270 @@
+"""What is measured: each work has a limit (the database's own tool), Lumos, and the peers, all on the same rows."""
+
+import json
+import shutil
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pymysql
+
+from benchmarks.data import LINEITEM, SUMS, Lineitem
+
+HERE = Path(__file__).parent
+PYTHON = sys.executable
+LUMOS, LIMIT = "Lumos, data path", "limit"
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Where a run works: the rows, the servers, a folder of its own, and the peers' environments."""
+
+    rows: Lineitem
+    folder: Path
+    postgres: str
+    """URL of a database that holds the rows as `source`."""
+    mariadb: str
+    peers: Path
+
+    @property
+    def sqlite(self) -> Path:
+        """The database file that is loaded."""
+        return self.folder / "target.db"
+
+    @property
+    def out(self) -> Path:
+        """The CSV file that is written."""
+        return self.folder / "out.csv"
+
+    def peer(self, environment: str, script: str, *arguments: str) -> list[str]:
+        """A peer's script in its environment."""
+        return [str(self.peers / environment / "bin" / "python"), str(HERE / "peers" / script), *arguments]
+
+
+Command = Callable[[Bench], list[str]]
+
+
+@dataclass(frozen=True)
+class Work:
+    """One work. `target` is the ratio to the limit that Lumos's data path is held to."""
+
+    name: str
+    job: Callable[[Bench], Mapping[str, Any]]
+    limit: str
+    command: Command
+    prepare: Callable[[Bench], None]
+    sums: Callable[[Bench], tuple[Any, ...]]
+    target: float
+    peers: Mapping[str, tuple[str, Command]] = field(default_factory=dict)
+    """Name -> the environment that it needs, and its command."""
+
+    def contenders(self, bench: Bench) -> dict[str, tuple[str, list[str]]]:
+        """All that is run, the limit first: name -> environment and command."""
+        (bench.folder / "job.yaml").write_text(json.dumps(self.job(bench)))
+        lumos = str(Path(PYTHON).with_name("lumos"))
+        return {
+            f"{self.limit} ({LIMIT})": ("", self.command(bench)),
+            LUMOS: ("", [PYTHON, str(HERE / "path.py"), "job.yaml"]),
+            "Lumos, data path, staged": ("", [PYTHON, str(HERE / "path.py"), "job.yaml", "staged"]),
+            "Lumos, `lumos run`": ("", [lumos, "run", "job.yaml", "--mode", "streaming"]),
+            **{name: (environment, command(bench)) for name, (environment, command) in self.peers.items()},
+        }
+
+
+def postgres_table(bench: Bench) -> None:
+    """An empty table in PostgreSQL."""
+    with psycopg.connect(bench.postgres, autocommit=True) as connection:
+        connection.execute(f"drop table if exists lineitem; create table lineitem {LINEITEM}")
+        connection.execute("drop schema if exists public_staging cascade; checkpoint")
+
+
+def postgres_sums(bench: Bench) -> tuple[Any, ...]:
+    """What was loaded there."""
+    with psycopg.connect(bench.postgres) as connection:
+        return tuple(connection.execute(f"select {SUMS} from lineitem").fetchone() or ())
+
+
+def mariadb_table(bench: Bench) -> None:
+    """An empty table in MariaDB."""
+    with _mariadb(bench) as connection, connection.cursor() as cursor:
+        cursor.execute("drop table if exists lineitem")
+        cursor.execute(f"create table lineitem {LINEITEM}")
+
+
+def mariadb_sums(bench: Bench) -> tuple[Any, ...]:
+    """What was loaded there."""
+    with _mariadb(bench) as connection, connection.cursor() as cursor:
+        cursor.execute(f"select {SUMS} from lineitem")
+        return tuple(cursor.fetchone() or ())
+
+
+def sqlite_table(bench: Bench) -> None:
+    """An empty table in a new file."""
+    import sqlite3
+
+    bench.sqlite.unlink(missing_ok=True)
+    with sqlite3.connect(bench.sqlite) as connection:
+        connection.execute("pragma journal_mode = wal")
+        types = LINEITEM.replace(" date", " text").replace("decimal(12,2)", "text")
+        connection.execute(f"create table lineitem {types}")
+    connection.close()
+
+
+def sqlite_sums(bench: Bench) -> tuple[Any, ...]:
+    """What was loaded there; sums of decimals that are kept as text, in hundredths."""
+    import sqlite3
+
+    query = "count(*), sum(cast(round(l_extendedprice * 100) as integer)), sum(l_orderkey), count(distinct l_shipdate)"
+    connection = sqlite3.connect(bench.sqlite)
+    rows, hundredths, keys, days = connection.execute(f"select {query} from lineitem").fetchone()
+    connection.close()
+    return rows, Decimal(hundredths) / 100, keys, days
+
+
+def no_file(bench: Bench) -> None:
+    """No CSV file yet."""
+    bench.out.unlink(missing_ok=True)
+
+
+def file_sums(bench: Bench) -> tuple[Any, ...]:
+    """What the written file holds."""
+    import duckdb
+
+    types = "types={'l_extendedprice': 'decimal(12,2)'}"
+    row = duckdb.execute(f"select {SUMS} from read_csv('{bench.out}', {types})").fetchone() or ()
+    return tuple(row)
+
+
+def _mariadb(bench: Bench) -> "pymysql.Connection[Any]":
+    _, _, place = bench.mariadb.partition("@")
+    address, _, database = place.partition("/")
+    host, _, port = address.partition(":")
+    return pymysql.connect(host=host, port=int(port), user="root", database=database, autocommit=True)
+
+
+def _job(read: tuple[str, Mapping[str, Any]], load: tuple[str, Mapping[str, Any]]) -> Mapping[str, Any]:
+    return {
+        "version": 1,
+        "name": "Bench",
+        "jobs": {
+            "read": {"type": "extractor", "extractor_type": read[0], "options": dict(read[1])},
+            "load": {"type": "loader", "loader_type": load[0], "options": dict(load[1])},
+        },
+        "dag": {"dependencies": {"load": ["read"]}},
+    }
+
+
+def _csv(bench: Bench) -> tuple[str, Mapping[str, Any]]:
+    return "csv", {"file_path": str(bench.rows.file)}
+
+
+def _table(url: str, table: str = "lineitem", **more: Any) -> tuple[str, Mapping[str, Any]]:
+    return "jdbc", {"connection_string": url, "table_name": table, **more}
+
+
+def _psql(bench: Bench, command: str) -> list[str]:
+    return ["psql", "-q", bench.postgres, "-c", command]
+
+
+def _load_data(bench: Bench, file: str) -> list[str]:
+    _, _, place = bench.mariadb.partition("@")
+    address, _, database = place.partition("/")
+    host, _, port = address.partition(":")
+    load = (
+        f"load data local infile '{file}' into table lineitem character set utf8mb4 "
+        "fields terminated by ',' optionally enclosed by '\"' lines terminated by '\\n' ignore 1 lines"
+    )
+    return ["mariadb", "--local-infile=1", f"-h{host}", f"-P{port}", "-uroot", database, "-e", load]
+
+
+def _duck(source: Callable[[Bench], str], target: Callable[[Bench], str]) -> dict[str, tuple[str, Command]]:
+    return {"DuckDB": ("duckdb", lambda bench: bench.peer("duckdb", "duck.py", source(bench), target(bench)))}
+
+
+def _to_postgres(environment: str, script: str, *more: str) -> tuple[str, Command]:
+    return environment, lambda bench: bench.peer(
+        environment, script, str(bench.rows.file), bench.postgres, "lineitem", *more
+    )
+
+
+def _bash(line: str) -> list[str]:
+    return [shutil.which("bash") or "bash", "-o", "pipefail", "-c", line]
+
+
+WORKS = [
+    Work(
+        "CSV to PostgreSQL",
+        lambda bench: _job(_csv(bench), _table(bench.postgres, load_mode="insert")),
+        "psql \\copy",
+        lambda bench: _psql(bench, f"\\copy lineitem from '{bench.rows.file}' csv header"),
+        postgres_table,
+        postgres_sums,
+        0.8,
+        {
+            **_duck(lambda bench: f"csv:{bench.rows.file}", lambda bench: f"{bench.postgres}#lineitem"),
+            "pandas, to_sql by COPY": _to_postgres("pandas", "frames.py"),
+            "dlt, its best settings": _to_postgres("dlt", "dlt_load.py", "best"),
+            "dlt, as documented": _to_postgres("dlt", "dlt_load.py", "default"),
+        },
+    ),
+    Work(
+        "PostgreSQL to CSV",
+        lambda bench: _job(_table(bench.postgres, "source"), ("csv", {"file_path": str(bench.out)})),
+        "psql \\copy to",
+        lambda bench: _psql(bench, f"\\copy source to '{bench.out}' csv header"),
+        no_file,
+        file_sums,
+        1.1,
+        _duck(lambda bench: f"{bench.postgres}#source", lambda bench: f"csv:{bench.out}"),
+    ),
+    Work(
+        "PostgreSQL to PostgreSQL",
+        lambda bench: _job(_table(bench.postgres, "source"), _table(bench.postgres, load_mode="insert")),
+        "pipe of binary COPY",
+        lambda bench: _bash(
+            f"psql -q {bench.postgres} -c 'copy source to stdout (format binary)' | "
+            f"psql -q {bench.postgres} -c 'copy lineitem from stdin (format binary)'"
+        ),
+        postgres_table,
+        postgres_sums,
+        1.1,
+        _duck(lambda bench: f"{bench.postgres}#source", lambda bench: f"{bench.postgres}#lineitem"),
+    ),
+    Work(
+        "CSV to MariaDB",
+        lambda bench: _job(_csv(bench), _table(bench.mariadb, load_mode="insert")),
+        "LOAD DATA",
+        lambda bench: _load_data(bench, str(bench.rows.file)),
+        mariadb_table,
+        mariadb_sums,
+        1.1,
+        _duck(lambda bench: f"csv:{bench.rows.file}", lambda bench: f"{bench.mariadb}#lineitem"),
+    ),
+    Work(
+        "PostgreSQL to MariaDB",
+        lambda bench: _job(_table(bench.postgres, "source"), _table(bench.mariadb, load_mode="insert")),
+        "COPY into LOAD DATA through a FIFO",
+        lambda bench: _bash(
+            f"rm -f pipe; mkfifo pipe; (psql -q {bench.postgres} -c '\\copy source to pipe csv header' &) ; "
+            + " ".join(f"'{word}'" if word[0] == "-" else word for word in _load_data(bench, "pipe")[:-1])
+            + f' "{_load_data(bench, "pipe")[-1].replace(chr(34), chr(92) + chr(34))}"'
+        ),
+        mariadb_table,
+        mariadb_sums,
+        1.1,
+    ),
+    Work(
+        "CSV to SQLite",
+        lambda bench: _job(_csv(bench), _table(f"jdbc:sqlite:{bench.sqlite}", load_mode="insert")),
+        "sqlite3 .import",
+        lambda bench: ["sqlite3", str(bench.sqlite), f".import --csv --skip 1 {bench.rows.file} lineitem"],
+        sqlite_table,
+        sqlite_sums,
+        0.75,
+        _duck(lambda bench: f"csv:{bench.rows.file}", lambda bench: f"sqlite:{bench.sqlite}#lineitem"),
+    ),
+]
