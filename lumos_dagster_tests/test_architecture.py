@@ -24,10 +24,10 @@ LONG_FILES: Mapping[str, str] = {}
 """File -> why it may be longer. One that is no longer long must go from here."""
 
 KNOW_DAGSTER = ("orchestration/", "definitions.py", "components.py")
-HOMES = {
+HOMES: Mapping[str | tuple[str, ...], tuple[str, ...]] = {
     "connectors/mongodb/": ("pymongo", "bson", "gridfs"),
     "connectors/jdbc/": ("sqlalchemy", "psycopg", "psycopg2", "pgpq", "pymysql", "oracledb"),
-    "transforms/engine.py": ("duckdb",),
+    ("transforms/engine.py", "connectors/jdbc/duckdb/"): ("duckdb",),
     "plugins/": ("wasmtime",),
 }
 """The only place of each driver library."""

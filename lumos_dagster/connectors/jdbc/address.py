@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from lumos_dagster.connectors.jdbc.database import Database
+from lumos_dagster.connectors.jdbc.duckdb import DUCKDB
 from lumos_dagster.connectors.jdbc.mysql import MYSQL
 from lumos_dagster.connectors.jdbc.oracle import ORACLE
 from lumos_dagster.connectors.jdbc.postgresql import POSTGRESQL
@@ -14,10 +15,9 @@ from lumos_dagster.connectors.jdbc.sqlite import SQLITE
 from lumos_dagster.connectors.jdbc.sqlserver import SQLSERVER
 from lumos_dagster.problems import near
 
-DATABASES: tuple[Database, ...] = (POSTGRESQL, MYSQL, SQLSERVER, ORACLE, SQLITE)
+DATABASES: tuple[Database, ...] = (POSTGRESQL, MYSQL, SQLSERVER, ORACLE, SQLITE, DUCKDB)
 """A new database is one file and its name here."""
 
-_ELSEWHERE = {"duckdb": "a SQLite file (jdbc:sqlite:/path/file.db) or csv keeps rows in a file"}
 _SCHEME = re.compile(r"(?P<name>[a-z0-9]+)(?:\+[a-z0-9_]+)?:(?P<rest>.*)", re.DOTALL)
 
 
@@ -63,8 +63,6 @@ def find_database(text: str) -> tuple[Database, str]:
     """The kind of database that a connection string begins with, and the rest of the text."""
     match = _SCHEME.fullmatch(text.removeprefix("jdbc:"))
     names = {alias: database for database in DATABASES for alias in database.schemes}
-    if match and match["name"] in _ELSEWHERE:
-        raise ValueError(f"{match['name']!r} is not supported here: {_ELSEWHERE[match['name']]}")
     if not match or match["name"] not in names:
         found = match["name"] if match else ""
         known = ", ".join(f"jdbc:{database.schemes[0]}:" for database in DATABASES)
@@ -75,16 +73,14 @@ def find_database(text: str) -> tuple[Database, str]:
 
 
 def _file(database: Database, rest: str, is_jdbc: bool) -> Address:
-    path, _, query = rest.partition("?")
+    path, query = (*re.split(database.parameter_marks, rest, maxsplit=1), "")[:2]
     if path.startswith("///"):  # SQLAlchemy's sqlite:///relative and sqlite:////absolute; JDBC knows no such thing
         path = f"/{path.lstrip('/')}" if is_jdbc else path[3:]
-    if path in ("", "//", ":memory:"):
-        raise ValueError(
-            "a database in memory would be lost when the op ends; name a file: jdbc:sqlite:/path/to/file.db"
-        )
+    if path in ("", "//") or path.startswith(":memory:"):
+        raise ValueError(f"a database in memory would be lost when the op ends; name a file: {database.example}")
     if path.startswith("file:"):
-        raise ValueError("give the file's plain path: jdbc:sqlite:/path/to/file.db")
-    _checked(database, dict(parse_qsl(query, keep_blank_values=True)))
+        raise ValueError(f"give the file's plain path: {database.example}")
+    _checked(database, dict(parse_qsl(re.sub(database.parameter_marks, "&", query), keep_blank_values=True)))
     return Address(database, path)
 
 

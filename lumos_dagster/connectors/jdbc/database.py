@@ -58,6 +58,8 @@ class Database(ABC):
     driver: ClassVar[str]
     port: ClassVar[int] = 0
     in_a_file: ClassVar[bool] = False
+    parameter_marks: ClassVar[str] = r"\?"
+    """What stands between a file's path and parameters, as a regular expression."""
     default_schema: ClassVar[str] = ""
     schema_is_database: ClassVar[bool] = False
     """Whether the schema in front of a table's name is another database of the server."""
@@ -85,6 +87,8 @@ class Database(ABC):
     @property
     def example(self) -> str:
         """A connection string as it should be."""
+        if self.in_a_file:
+            return f"jdbc:{self.schemes[0]}:/path/to/file.db"
         return f"jdbc:{self.schemes[0]}://host:port/database?parameter=value"
 
     def read_url(self, rest: str) -> Parts | None:

@@ -51,6 +51,7 @@ class Forms:
     change: str = "{column} = staged.{column}"
 
     savepoint: str = "SAVEPOINT {name}"
+    """Empty where the database has none."""
     rollback_to: Sequence[str] = ("ROLLBACK TO SAVEPOINT {name}", "RELEASE SAVEPOINT {name}")
     release: Sequence[str] = ("RELEASE SAVEPOINT {name}",)
 

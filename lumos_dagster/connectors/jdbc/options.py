@@ -23,7 +23,8 @@ class JdbcOptions(Component):
 
     connection_string: ConnectionString
     """As JDBC spells it, behind `jdbc:postgresql:`, `jdbc:mysql:`, `jdbc:mariadb:`, `jdbc:sqlserver:`,
-    `jdbc:oracle:thin:` or `jdbc:sqlite:` (docs/databases.md); the same without `jdbc:`; or a SQLAlchemy URL."""
+    `jdbc:oracle:thin:`, `jdbc:sqlite:` or `jdbc:duckdb:` (docs/databases.md); the same without `jdbc:`; or a
+    SQLAlchemy URL."""
     username: str | None = None
     """Instead of the one in the connection string."""
     password: SecretStr | None = None
@@ -128,7 +129,7 @@ def _dataset(address: Address, schema: str | None, table: str) -> tuple[str, ...
 
 
 def location_of(address: Address, table_name: str | None) -> str:
-    """What reading or writing locks: a whole SQLite file, else one table; all of the database for a query."""
+    """What reading or writing locks: a whole database file, else one table; all of the database for a query."""
     if address.database.in_a_file:
         return f"{address.database.name}:{Path(str(address.name)).resolve()}"
     if not table_name:

@@ -21,9 +21,13 @@ class Tried:
 def savepoint(database: Database, raw: Any, stays: bool = True) -> Iterator[Tried]:
     """Do the block, or as if it had never been: where the database refuses its data, or where it is not to stay.
 
-    One that stays may stand inside one that does not.
+    One that stays may stand inside one that does not. A database without savepoints raises its error, which ends the
+    load, whatever `on_error` says.
     """
     forms, tried = database.forms, Tried()
+    if not forms.savepoint:
+        yield tried
+        return
     name = "lumos_try" if stays else "lumos_trial"
     database.execute(raw, forms.savepoint.format(name=name))
     try:

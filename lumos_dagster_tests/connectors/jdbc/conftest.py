@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pyarrow as pa
 import pytest
 
@@ -128,7 +129,24 @@ def sqlite_place(sqlite_file: Path, run: RunContext) -> Place:
     return Place("sqlite", f"jdbc:sqlite:{sqlite_file}", run, sql)
 
 
-PLACES = ["postgresql", "mariadb", "sqlite"]
+@pytest.fixture
+def duckdb_place(tmp_path: Path, run: RunContext) -> Place:
+    file = tmp_path / "test.duckdb"
+
+    def sql(text: str) -> list[tuple[Any, ...]]:
+        with duckdb.connect(file) as connection:
+            *before, last = text.split(";;")
+            for statement in before:
+                connection.execute(statement)
+            return connection.execute(last).fetchall()
+
+    return Place("duckdb", f"jdbc:duckdb:{file}", run, sql)
+
+
+SAVING = ["postgresql", "mariadb", "sqlite"]
+"""Those with savepoints, so that rows which the database refuses can be told apart."""
+PLACES = [*SAVING, pytest.param("duckdb", marks=pytest.mark.slow)]
+"""The conformance suite holds DuckDB in the default run, test_duckdb.py what is its own."""
 
 
 @pytest.fixture(params=PLACES)

@@ -43,7 +43,7 @@ def _harness(url: str, types: dict[pa.DataType, pa.DataType], waivers: dict[str,
         missing_target={**place, "table_name": "missing"},
         unreachable_source=_NOBODY,
         unreachable_target=_NOBODY,
-        drivers=("psycopg", "pymysql", "sqlite3", "sqlalchemy"),
+        drivers=("psycopg", "pymysql", "sqlite3", "sqlalchemy", "duckdb"),
         waivers=waivers,
         **more,  # type: ignore[arg-type]
     )
@@ -76,3 +76,10 @@ class TestSqlite(ConnectorConformance):
             "keeps_minus_zero": "SQLite drops the sign of a zero",
         }
         return _harness(f"jdbc:sqlite:{tmp_path / 'suite.db'}", _US | integers | decimals, waivers)
+
+
+class TestDuckdb(ConnectorConformance):
+    @pytest.fixture
+    def harness(self, tmp_path: Path) -> Harness:
+        waivers: dict[str, str] = {}
+        return _harness(f"jdbc:duckdb:{tmp_path / 'suite.duckdb'}", _US, waivers)

@@ -3,7 +3,9 @@
 import pytest
 
 from lumos_dagster.errors import DataError
-from lumos_dagster_tests.connectors.jdbc.conftest import Place
+from lumos_dagster_tests.connectors.jdbc.conftest import SAVING, Place
+
+pytestmark = pytest.mark.parametrize("place", SAVING, indirect=True)
 
 OLD = [(1, "a"), (2, "b"), (3, "c"), (4, "d")]
 ROWS = [

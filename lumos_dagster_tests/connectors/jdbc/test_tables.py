@@ -185,8 +185,12 @@ def test_what_has_no_column_type(place: Place) -> None:
     if place.name == "sqlite":
         place.load(table, create_table=True)
         return
-    with pytest.raises(DataError, match=r"cannot create table 't': (PostgreSQL|MySQL) has no column type for duration"):
+    with pytest.raises(
+        DataError, match=r"cannot create table 't': (PostgreSQL|MySQL|DuckDB) has no column type for duration"
+    ):
         place.load(table, create_table=True)
     place.sql("create table t (id integer)")
-    with pytest.raises(DataError, match=r"cannot add column 'v': (PostgreSQL|MySQL) has no column type for duration"):
+    with pytest.raises(
+        DataError, match=r"cannot add column 'v': (PostgreSQL|MySQL|DuckDB) has no column type for duration"
+    ):
         place.load(table, schema_change="add_columns")
