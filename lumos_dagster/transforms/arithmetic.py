@@ -21,12 +21,15 @@ from lumos_dagster.conversion.frames import Array, Kind
 from lumos_dagster.transforms.comparison import is_numeric
 from lumos_dagster.transforms.constants import scale_of
 from lumos_dagster.transforms.decimals import (
+    DIGITS,
+    MOST_DIGITS,
     NUMBER,
     divide,
     fit,
     modulo,
     narrow,
     plain,
+    roomy,
     rounded,
     snug,
     snug_constant,
@@ -78,7 +81,8 @@ def combine(sign: Sign, left: Operand, right: Operand) -> Formula:
             one, other = _decimals(left, rows), _decimals(right, rows)
             if fit(sign, one.type, other.type):
                 return _DECIMAL[sign](one, other)
-        one, other = _wide(left, rows), _wide(right, rows)
+        most = MOST_DIGITS if sign in ("add", "subtract") else DIGITS
+        one, other = _wide(left, rows, most), _wide(right, rows, most)
         return rounded(divide(one, other, scale) if sign == "divide" else _DECIMAL[sign](one, other), scale)
 
     if text:
@@ -101,7 +105,7 @@ def round_off(how: Rounding, value: Formula, places: int = 0) -> Formula:
     return Formula(
         pa.decimal128(38, scale),
         value.reads,
-        lambda rows: to_polars(narrow(_round_decimal(how, wide(value.run(rows), kind), places), scale)),
+        lambda rows: to_polars(narrow(_round_decimal(how, wide(value.run(rows), kind, MOST_DIGITS), places), scale)),
     )
 
 
@@ -110,6 +114,10 @@ def explain(values: Sequence[Any], divided: bool) -> str:
     for value in values:
         if isinstance(value, str) and convert(pa.array([value]), NUMBER).values[0].as_py() is None:
             return f"{value!r} is not a number of at most 19 digits before the point and 18 behind it"
+        if isinstance(value, Decimal) and len(value.as_tuple().digits) > DIGITS:
+            return (
+                f"the result does not fit the column's type, or cannot be told: {DIGITS} digits are multiplied, not 38"
+            )
     if divided and len(values) and _is_zero(values[-1]):
         return "division by zero"
     return "the result does not fit the column's type"
@@ -148,8 +156,8 @@ def _result_scale(sign: Sign, left: Operand, right: Operand) -> int:
     return scale
 
 
-def _wide(part: Operand, rows: Rows) -> Array:
-    return wide_constant(part) if isinstance(part, Decimal) else wide(part.run(rows), part.type)
+def _wide(part: Operand, rows: Rows, most: int) -> Array:
+    return wide_constant(part) if isinstance(part, Decimal) else wide(part.run(rows), part.type, most)
 
 
 def _decimals(part: Operand, rows: Rows) -> Array:
@@ -236,7 +244,7 @@ def _round_decimal(how: Rounding, values: Array, places: int) -> Array:
         case "round":
             return rounded(values, places)
         case "ceil":
-            return pc.ceil(values)
+            return pc.ceil(roomy(values))
         case "floor":
-            return pc.floor(values)
+            return pc.floor(roomy(values))
     return pc.abs(values)

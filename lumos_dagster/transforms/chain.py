@@ -36,7 +36,7 @@ def parse_chain(text: str) -> tuple[Call, ...]:
     """The calls in order. Raises ValueError that points at what is not understood."""
     try:
         node: ast.expr = ast.parse(text.strip(), mode="eval").body
-    except (SyntaxError, ValueError) as error:
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise ValueError(f"{text!r} is no transform: write it as value.to_uppercase() or multiply(2)") from error
     calls: list[Call] = []
     while isinstance(node, ast.Call) and not node.keywords:

@@ -13,21 +13,23 @@ from lumos_dagster.transforms.rows import to_arrow, to_polars
 
 NUMBER = pa.decimal128(37, 18)
 """What a text is read as: up to 19 digits before the point and 18 behind it."""
-_DIGITS = 37
+DIGITS = 37
 """Two factors of so many digits have a product of 75, which Arrow's widest decimal holds."""
+MOST_DIGITS = 38
+"""What a column can have, and what can be added, subtracted and rounded."""
 
 
-def wide(values: pl.Series, kind: Kind) -> Array:
-    """Integers, decimals, or text that spells numbers, as decimal256 of at most 37 digits; null where one has more."""
+def wide(values: pl.Series, kind: Kind, most: int = DIGITS) -> Array:
+    """Integers, decimals, or text that spells numbers, as decimal256 of `most` digits; null where one has more."""
     array = to_arrow(values)
     if types.is_integer(kind):
         return array.cast(pa.decimal256(20, 0))
     if not types.is_decimal(kind):
         array = convert(array, NUMBER).values
     precision, scale = array.type.precision, array.type.scale
-    if precision > _DIGITS:
-        array = _below(array, _DIGITS - scale)
-    return array.cast(pa.decimal256(min(precision, _DIGITS), scale))
+    if precision > most:
+        array = _below(array, most - scale)
+    return array.cast(pa.decimal256(min(precision, most), scale))
 
 
 def wide_constant(value: Decimal) -> Array:
@@ -63,8 +65,8 @@ def _size(value: Decimal) -> tuple[int, int]:
     """The digits of a constant, and those of them behind the point."""
     scale = max(-int(value.normalize().as_tuple().exponent), 0)
     precision = max(value.adjusted() + 1 + scale, scale, 1)
-    if precision > _DIGITS:
-        raise ValueError(f"{value} has more than {_DIGITS} digits")
+    if precision > DIGITS:
+        raise ValueError(f"{value} has more than {DIGITS} digits")
     return precision, scale
 
 
@@ -80,17 +82,22 @@ def divide(left: Array, right: Array, scale: int = 0) -> Array:
 
 def modulo(left: Array, right: Array) -> Array:
     """What division leaves, with the sign of the dividend, as in SQL."""
-    whole = _below(pc.trunc(divide(left, right)), _DIGITS)
+    whole = _below(pc.trunc(divide(left, right)), DIGITS)
     scale = right.type.scale
-    taken = pc.multiply(whole.cast(pa.decimal256(_DIGITS, 0)), right)
+    taken = pc.multiply(whole.cast(pa.decimal256(DIGITS, 0)), right)
     return pc.subtract(left, taken.cast(pa.decimal256(left.type.precision - left.type.scale + scale, scale)))
 
 
 def rounded(values: Array, places: int) -> Array:
     """At most `places` digits behind the point; a half goes away from zero, as in SQL."""
-    return (
-        pc.round(values, ndigits=places, round_mode="half_towards_infinity") if values.type.scale > places else values
-    )
+    if values.type.scale <= places:
+        return values
+    return pc.round(roomy(values), ndigits=places, round_mode="half_towards_infinity")
+
+
+def roomy(values: Array) -> Array:
+    """The same with one digit more, which a number gains where all of its nines are rounded up."""
+    return values.cast(pa.decimal256(min(values.type.precision + 1, 76), values.type.scale))
 
 
 def narrow(values: Array, scale: int) -> Array:

@@ -19,7 +19,7 @@ from lumos_dagster.transforms.comparison import pair_tester, tester
 from lumos_dagster.transforms.constants import constant, scale_of
 from lumos_dagster.transforms.formula import Formula, column, reads_of
 from lumos_dagster.transforms.functions import bad_of, cast, strict, text_of
-from lumos_dagster.transforms.grammar import Node, parse, place_of, start_of
+from lumos_dagster.transforms.grammar import TOO_DEEP, Node, parse, place_of, start_of
 from lumos_dagster.transforms.rows import Rows, to_polars
 
 _COMPARISONS: Mapping[type, str] = {
@@ -60,6 +60,8 @@ def scalar(text: str, columns: Columns, key: str) -> Formula:
         return _Compiler(text, columns, key).whole(parse(text))
     except ValueError as error:
         raise ConfigError(Problem(str(error), path=key)) from error
+    except RecursionError:
+        raise ConfigError(Problem(TOO_DEEP, path=key)) from None
 
 
 class _Constant:

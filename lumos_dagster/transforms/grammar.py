@@ -41,6 +41,7 @@ _ALLOWED_TEXT = "fields, constants, comparisons, in, between, like, is null, and
     FUNCTIONS.values()
 )
 _QUOTES = 'Text stands in single quotes, a field whose name is an SQL word or has blanks in double ones ("order date").'
+TOO_DEEP = "this is nested too deeply: make it of several operations, or write in (..) for many of or"
 _REPLACE = re.compile(r"\s*replace\s*\(", re.IGNORECASE)
 
 
@@ -59,6 +60,8 @@ def parse(text: str) -> Node:
         raise ValueError(f"{_at(text, start)}: {reason}. {_QUOTES}") from None
     except TokenError as error:
         raise ValueError(f"{text!r}: a quote is not closed") from error
+    except RecursionError:
+        raise ValueError(TOO_DEEP) from None
     if len(trees) != 1 or trees[0] is None:
         raise ValueError(f"{text!r} is not one expression")
     for node in trees[0].walk():
@@ -93,6 +96,10 @@ def _called(node: Node, text: str) -> int:
     if isinstance(node, exp.Func):
         names = [node.name] if isinstance(node, exp.Anonymous) else node.sql_names()
         found = re.search(rf"\b(?:{'|'.join(map(re.escape, names))})\s*\(", text, re.IGNORECASE)
+        if found:
+            return found.start()
+    if isinstance(node, exp.Subquery | exp.Query) or node.find(exp.Query):
+        found = re.search(r"\(?\s*\bselect\b", text, re.IGNORECASE)
         if found:
             return found.start()
     return start_of(node)

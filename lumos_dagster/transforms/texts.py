@@ -6,8 +6,8 @@ import polars as pl
 
 
 def capitalised(text: pl.Series) -> pl.Series:
-    """The first letter large, the others small."""
-    return text.str.slice(0, 1).str.to_uppercase() + text.str.slice(1).str.to_lowercase()
+    """The first letter as at the head of a title, the others small."""
+    return text.str.slice(0, 1).str.to_titlecase() + text.str.slice(1).str.to_lowercase()
 
 
 CHANGES: Mapping[str, Callable[[pl.Series], pl.Series]] = {

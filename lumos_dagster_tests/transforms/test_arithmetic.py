@@ -36,7 +36,7 @@ MONEY = pa.decimal128(10, 2)
         ("multiply", 3, MONEY, [D("0.10"), D("99999999.99")], [D("0.30"), D("299999999.97")]),
         ("divide", 3, MONEY, [D("1.00"), D("-2.00")], [D("0.333333"), D("-0.666667")]),
         ("modulo", 0.3, MONEY, [D("1.00"), D("-1.00")], [D("0.10"), D("-0.10")]),
-        ("add", 1, pa.decimal128(38, 0), [D(10**37), D(5)], [BAD, D(6)]),
+        ("add", 1, pa.decimal128(38, 0), [D(10**37), D(5)], [D(10**37 + 1), D(6)]),
         ("add", 0.2, pa.float64(), [0.1, math.inf], [0.1 + 0.2, math.inf]),
         ("multiply", 1e308, pa.float64(), [1e308, 2.0], [BAD, 2e308 if math.inf > 2e308 else BAD]),
         ("divide", 0.5, pa.float64(), [1.0, None], [2.0, None]),
@@ -184,3 +184,34 @@ def test_decimals_are_exact(rows: list[tuple[Decimal, Decimal]], sign: str) -> N
     assert operate(operation, table).column("x") == expected
     if sign != "divide":
         assert [None if text is None else Decimal(text) for text in operate(operation, texts).column("x")] == expected
+
+
+@pytest.mark.parametrize(
+    ("operation", "value", "kind", "found"),
+    [
+        ("round", "99.9", pa.decimal128(3, 1), "100"),
+        ("round", "-0.99", pa.decimal128(2, 2), "-1"),
+        ("floor", "0.99", pa.decimal128(2, 2), "0"),
+        ("ceil", "9" * 36 + ".99", pa.decimal128(38, 2), "1" + "0" * 36),
+        ("floor", "-" + "9" * 36 + ".99", pa.decimal128(38, 2), "-1" + "0" * 36),
+        ("abs", "-" + "9" * 38, pa.decimal128(38, 0), "9" * 38),
+    ],
+)
+def test_nines_gain_a_digit_when_they_are_rounded(operation: str, value: str, kind: pa.DataType, found: str) -> None:
+    (given,) = operate(
+        {"operation": operation, "field": "x"}, pa.table({"x": pa.array([Decimal(value)], kind)})
+    ).column("x")
+    assert given == Decimal(found)
+    if len(value) < 30:
+        assert one({"operation": operation}, [value]) == [found]
+
+
+def test_all_38_digits_are_added_and_those_that_cannot_be_multiplied_are_told() -> None:
+    table = pa.table({"x": pa.array([Decimal("9" * 38)], pa.decimal128(38, 0))})
+    assert operate({"operation": "subtract", "field": "x", "operand": 1}, table).column("x") == [
+        Decimal("9" * 37 + "8")
+    ]
+    with pytest.raises(DataError, match="the result does not fit"):
+        operate({"operation": "add", "field": "x", "operand": 1}, table)
+    with pytest.raises(DataError, match="37 digits are multiplied"):
+        operate({"operation": "multiply", "field": "x", "operand": 1}, table)

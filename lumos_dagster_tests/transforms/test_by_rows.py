@@ -63,7 +63,7 @@ CASES = [
     text(str.strip, "trim"),
     text(str.lstrip, "ltrim"),
     text(str.rstrip, "rtrim"),
-    text(lambda value: value[:1].upper() + value[1:].lower(), "capitalize"),
+    text(lambda value: value[:1].title() + value[1:].lower(), "capitalize"),
     text(lambda value: value.replace("a", "$1"), "replace", find="a", replacement="$1"),
     text(lambda value: re.sub("a+(b?)", r"<\1>", value), "regex_replace", pattern="a+(b?)", replacement="<$1>"),
     text(lambda value: re.sub("[ab]", "", value, count=1), "regex_replace", pattern="[ab]", replacement="", all=False),

@@ -330,3 +330,10 @@ def test_what_is_a_date_is_what_python_says(texts: list[str]) -> None:
     found = one({"operation": "convert", "to_type": "date", "format": "DD/MM/YYYY", "on_error": "null"}, texts)
 
     assert found == list(map(reference, texts))
+
+
+def test_moments_backslash_escapes_a_token_and_its_long_years_are_refused() -> None:
+    assert reformatted("2026-03-04", format="YYYY\\M") == "2026M"
+    for form in ("YYYYY", "YYYYYY", "GGGGG"):
+        with pytest.raises(ConfigError, match=f"the token {form} is not understood"):
+            reformatted("2026-03-04", format=form)

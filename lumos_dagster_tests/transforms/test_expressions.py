@@ -189,3 +189,14 @@ def test_expressions_are_what_python_says(values: list[tuple[int | None, str | N
 
     found = list(zip(*(result.column(f"r{place}") for place in range(len(expressions))), strict=True))
     assert found == [python(*row) for row in values]
+
+
+@pytest.mark.parametrize("deep", ["(" * 500 + "x" + ")" * 500, "+".join(["x"] * 3000), "abs(" * 200 + "x" + ")" * 200])
+def test_what_is_nested_too_deeply_is_told(deep: str) -> None:
+    with pytest.raises(ConfigError, match="nested too deeply"):
+        operate({"operation": "compute", "field": "y", "expression": deep}, pa.table({"x": [1]}))
+
+
+def test_a_query_is_pointed_at() -> None:
+    with pytest.raises(ConfigError, match=r"at character 5: .*is not known here"):
+        operate({"operation": "compute", "field": "y", "expression": "x + (select 1)"}, pa.table({"x": [1]}))

@@ -21,6 +21,8 @@ from lumos_dagster_tests.transforms.running import one, operate
         ("lower", "X", "x"),
         ("capitalize", "éLAN VITAL", "Élan vital"),
         ("capitalize", "", ""),
+        ("capitalize", "ǆUNGLA", "ǅungla"),
+        ("capitalize", "ﬁN", "Fin"),
         ("title", "the élan vital", "The Élan Vital"),
         ("trim", "\u3000 a b\u00a0\n", "a b"),
         ("ltrim", "  a ", "a "),

@@ -22,8 +22,12 @@ UNIX_TOKENS = frozenset({"X", "x"})
 ZONE_TOKENS = frozenset({"ZZ", "Z"})
 
 # Moment gives these letters a meaning that is not offered here: a format with one would be misread.
-_OTHER_TOKENS = re.compile(r"N|Y|y|g|G|z|L|l")
-_MOMENT = re.compile(rf"\[(?P<literal>[^\]]*)\]|(?P<token>{'|'.join(TOKENS)})(?!o)|(?P<other>.)", re.DOTALL)
+_OTHER_TOKENS = re.compile(r"N|Y+|y|g+|G+|z|L|l")
+_MOMENT = re.compile(
+    rf"\[(?P<literal>[^\]]*)\]|\\(?P<escaped>{'|'.join(TOKENS)})"
+    rf"|(?P<token>(?!Y{{5}}|G{{5}}|g{{5}})(?:{'|'.join(TOKENS)}))(?!o)|(?P<other>.)",
+    re.DOTALL,
+)
 _LITERAL = re.compile(r"\[[^\]]*\]")
 _STRFTIME = re.compile(r"%(?P<directive>[-:]?.)|(?P<literal>[^%]+)|(?P<other>%)", re.DOTALL)
 _DIRECTIVES: Mapping[str, tuple[str, ...]] = {
@@ -97,7 +101,7 @@ def _moment(text: str) -> Iterator[Piece]:
                 )
             yield Piece(found["other"], is_token=False)
         else:
-            yield Piece(found["literal"] or "", is_token=False)
+            yield Piece(found["literal"] or found["escaped"] or "", is_token=False)
         place = found.end()
 
 
