@@ -31,7 +31,9 @@ class Combination(Source):
             task = stack.enter_context(self.combiner.task(book))
             combiner = self.combiner.build()
             with options_of(task.op):
-                announced = combiner.bind({name: rows.schema for name, rows in opened.items()})
+                schemas = {name: rows.schema for name, rows in opened.items()}
+                announced = combiner.bind(schemas)
+                task.origins = combiner.origins(schemas)
                 rows = stack.enter_context(
                     combiner.combine({name: counted_in(rows, task) for name, rows in opened.items()}, task)
                 )

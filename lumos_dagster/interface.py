@@ -50,8 +50,7 @@ class Component(StrictModel, ABC):
     run_scoped: ClassVar[bool] = False
     """Whether what is read is what another op of the same run wrote, so that an edge between them is needed."""
     stoppable: ClassVar[bool] = True
-    """Whether `task.cancellation` ends its work even while a call blocks. Where it does not, an op with a timeout
-    runs in a process of its own, which ends with the attempt."""
+    """Whether `task.cancellation` ends its work while a call blocks; else a timeout needs a process to end with it."""
 
     @classmethod
     def technology(cls, options: Mapping[str, Raw]) -> str:
@@ -144,12 +143,14 @@ class Combiner(Component):
     """Whether each parent is an input of that name; else their rows come united, as one input."""
     balanced: ClassVar[bool] = True
     """Whether it books what becomes of each row; else rows are counted as they come and go, and no more is known."""
-    keeps_columns: ClassVar[bool] = False
-    """Whether each column that comes out holds values of the input's column of that name, and no others."""
 
     @abstractmethod
     def bind(self, inputs: Mapping[str, pa.Schema]) -> pa.Schema | None:
         """The columns that come out, None where only the rows can tell; ConfigError as in Transformer.bind."""
+
+    def origins(self, inputs: Mapping[str, pa.Schema]) -> Origins | None:
+        """Which columns of its inputs, named by `within`, each one that comes out is made of; None where unknown."""
+        return None
 
     @abstractmethod
     def combine(

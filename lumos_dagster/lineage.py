@@ -4,9 +4,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 
+def within(parent: str, column: str) -> str:
+    """The name of a column where several inputs are told apart."""
+    return f"{parent}\0{column}"
+
+
 @dataclass(frozen=True)
 class Origins:
     """Of each column that a transformer gives, those of its input that it is made of; none for a constant.
+
+    A combiner's inputs are told apart: their columns are named by `within`.
 
     `private` are the columns in which it has masked or hashed values, or that hold what these were made of.
     """
@@ -40,6 +47,17 @@ class Lineage:
                 return Lineage(None, private)
             for name, ends in lineage.columns.items():
                 columns[name] = tuple(dict.fromkeys((*columns.get(name, ()), *ends)))
+        return Lineage(columns, private)
+
+    @staticmethod
+    def beside(lineages: Mapping[str, "Lineage"]) -> "Lineage":
+        """Of the rows of several inputs apart, each column named by `within`."""
+        private = frozenset(within(name, column) for name, lineage in lineages.items() for column in lineage.private)
+        columns: dict[str, tuple[tuple[str, str], ...]] = {}
+        for name, lineage in lineages.items():
+            if lineage.columns is None:
+                return Lineage(None, private)
+            columns |= {within(name, column): ends for column, ends in lineage.columns.items()}
         return Lineage(columns, private)
 
     def through(self, origins: Origins | None, names: Iterable[str]) -> "Lineage":

@@ -25,26 +25,28 @@ def run_attempt(
     timeout: float | None,
     progress: Callable[[], None] = lambda: None,
 ) -> T:
-    """Run `work` and give its result, calling `progress` every few seconds from the calling thread.
+    """Run `work` and give its result, calling `progress` now and then from the calling thread.
 
     After `timeout` seconds, or when this thread is interrupted, the work is cancelled: drivers' calls
     are broken and nothing more is committed. Raises TimeoutExceeded naming the op and its limit.
     """
     future: Future[T] = Future()
     threading.Thread(target=_into, args=(future, work), name=f"lumos {name}", daemon=True).start()
-    deadline = None if timeout is None else time.monotonic() + timeout
+    begun = time.monotonic()
+    deadline = None if timeout is None else begun + timeout
     try:
         while True:
+            pause = pause_after(time.monotonic() - begun)
             left = math.inf if deadline is None else deadline - time.monotonic()
             if left <= 0:
                 cancellation.cancel(TimeoutExceeded(f"{name}: timeout: ran longer than {timeout:g} seconds"))
                 raise _ended(future, cancellation)
             try:
-                return future.result(min(left, PROGRESS_SECONDS))
+                return future.result(min(left, pause))
             except StillRunning:
                 if future.done():
                     raise
-                if left > PROGRESS_SECONDS:
+                if left > pause:
                     progress()
     except LumosError:
         if cancellation.error is not None:
@@ -55,6 +57,11 @@ def run_attempt(
             cancellation.cancel(Interrupted(f"{name}: interrupted"))
             _ended(future, cancellation)
         raise
+
+
+def pause_after(seconds: float) -> float:
+    """How long to wait before progress is told again: longer and longer, so that a day makes some hundred lines."""
+    return max(PROGRESS_SECONDS, seconds / 20)
 
 
 def _into(future: "Future[T]", work: Callable[[], T]) -> None:

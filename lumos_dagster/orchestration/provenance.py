@@ -38,10 +38,10 @@ def _of_source(relation: Relation, book: Book) -> Lineage | None:
             return _united([lineage_of(one, book) for one in relations])
         case Combination(combiner, inputs):
             task = book.tasks.get(combiner.op)
-            before = _united([lineage_of(one, book) for _, one in inputs])
-            if before is None or task is None:
+            before = {name: lineage for name, one in inputs if (lineage := lineage_of(one, book)) is not None}
+            if task is None or len(before) < len(inputs):
                 return None
-            return before if combiner.component.keeps_columns else before.through(None, _names(task))
+            return Lineage.beside(before).through(task.origins, _names(task))
     return None
 
 

@@ -13,6 +13,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from lumos_dagster.conversion.frames import Array, Kind
 from lumos_dagster.errors import ConfigError, DataError, Problem
 from lumos_dagster.interface import StrictModel, Texts
+from lumos_dagster.lineage import Origins, within
 from lumos_dagster.transforms.columns import Columns, wrong_type
 from lumos_dagster.transforms.comparison import is_numeric
 from lumos_dagster.transforms.decimals import divide, narrow, wide
@@ -80,6 +81,13 @@ class Aggregate(Queried):
             return [part.finish([left.pop(0) for _ in part.terms]) for part in parts]
 
         return Query(f"select {', '.join(terms)}, count(*) from t0 {grouped}", pa.schema(fields), True, finish)
+
+    def origins(self, inputs: Mapping[str, pa.Schema]) -> Origins:
+        """The group's fields are themselves; a count of rows is made of none."""
+        (name,) = inputs
+        fields = {made: aggregation.field for made, aggregation in self.aggregations.items()}
+        fields |= {field: field for field in self.group_by}
+        return Origins({made: (within(name, field),) if field else () for made, field in fields.items()})
 
     def _made(self, name: str, aggregation: Aggregation, columns: Columns) -> "_Part":
         try:

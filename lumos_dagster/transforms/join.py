@@ -7,6 +7,7 @@ import pyarrow as pa
 from pydantic import BeforeValidator, Field, model_validator
 
 from lumos_dagster.errors import ConfigError, DataError, Problem
+from lumos_dagster.lineage import Origins, within
 from lumos_dagster.relation import united_schema
 from lumos_dagster.transforms.columns import Columns
 from lumos_dagster.transforms.queried import Queried, Query
@@ -75,7 +76,19 @@ class Join(Queried):
         order = f"order by {one}.rowid nulls last, {other}.rowid"
         return Query(f"select {', '.join(terms)} from {one} {self.how} join {other} on {on} {order}", pa.schema(fields))
 
-    def _sides(self, inputs: Mapping[str, Columns]) -> tuple[str, str]:
+    def origins(self, inputs: Mapping[str, pa.Schema]) -> Origins:
+        """The left's fields, then the right's; a key of one name is made of both."""
+        left, right = self._sides(inputs)
+        shared = [] if self.how in _LEFT_ONLY else [key for key, match in self.on.items() if key == match]
+        ends = [
+            (within(left, name), within(right, name)) if name in shared else (within(left, name),)
+            for name in inputs[left].names
+        ]
+        if self.how not in _LEFT_ONLY:
+            ends += [(within(right, name),) for name in inputs[right].names if name not in shared]
+        return Origins(dict(zip(self._query(inputs).schema.names, ends, strict=True)))
+
+    def _sides(self, inputs: Mapping[str, object]) -> tuple[str, str]:
         parents = tuple(inputs)
         if len(parents) != 2:
             hint = "Join two at a time, or use the transformer sql."

@@ -4,6 +4,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import ClassVar
 
 import pyarrow as pa
 
@@ -11,6 +12,7 @@ from lumos_dagster.accounting import Task
 from lumos_dagster.conversion.frames import Array
 from lumos_dagster.errors import DataError
 from lumos_dagster.interface import Combiner
+from lumos_dagster.lineage import Origins, within
 from lumos_dagster.transforms.columns import Columns
 from lumos_dagster.transforms.engine import Engine, Memory, as_type, opened
 
@@ -35,6 +37,8 @@ class Query:
 class Queried(Combiner):
     """A transformer that is a query over its inputs."""
 
+    keeps_columns: ClassVar[bool] = False
+    """Whether each column that comes out holds values of the input's column of that name, and no others."""
     memory_limit: Memory = "1GB"
     """How much memory may be used, such as 512MB; beyond it rows are kept on the disk."""
 
@@ -48,6 +52,13 @@ class Queried(Combiner):
         with opened(self.memory_limit) as engine:
             _create(engine, inputs)
         return query.schema
+
+    def origins(self, inputs: Mapping[str, pa.Schema]) -> Origins | None:
+        """Each column is itself, where columns are kept."""
+        if not self.keeps_columns:
+            return None
+        ((name, schema),) = inputs.items()
+        return Origins({column: (within(name, column),) for column in schema.names})
 
     @contextmanager
     def combine(self, inputs: Mapping[str, pa.RecordBatchReader], task: Task) -> Iterator[pa.RecordBatchReader]:

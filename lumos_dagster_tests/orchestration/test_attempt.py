@@ -72,3 +72,11 @@ def test_what_is_cancelled_before_it_starts_does_not_start() -> None:
     cancellation.cancel(TimeoutExceeded("too late"))
     with pytest.raises(TimeoutExceeded, match="too late"), cancellation.interrupting(lambda: None):
         pytest.fail("the blocking call was made")
+
+
+def test_a_long_op_tells_its_progress_soon_and_does_not_flood_the_run() -> None:
+    told = [0.0]
+    while told[-1] < 24 * 3600:
+        told.append(told[-1] + attempts.pause_after(told[-1]))
+    assert told[1:4] == [5.0, 10.0, 15.0]
+    assert len(told) < 200

@@ -234,3 +234,39 @@ def test_names_in_any_script_are_keys_and_checks(jobs: Path, instance: dg.Dagste
     dg.Definitions.validate_loadable(definitions)
     assert "sqlite/shop.db/订单_表" in specs(definitions)
     assert set(evaluations(run(definitions, "clean", instance))) == {"rows_balance", "clean_金额_not_null"}
+
+
+MEETING = """
+version: 1
+name: Meeting
+jobs:
+  orders: {{type: extractor, extractor_type: csv, options: {{file_path: "{folder}/orders.csv"}}}}
+  people: {{type: extractor, extractor_type: memory, options: {{records: [{{id: "1", town: Rome, pin: "1234"}}]}}}}
+  hidden: {{type: transformer, transformer_type: json, options: {{transforms: [{{operation: mask, field: pin}}]}}}}
+  both: {{type: transformer, transformer_type: join, options: {{on: id, how: left}}}}
+  sums: {{type: transformer, transformer_type: aggregate, options: {{group_by: town, aggregations: {{n: count, last_pin: last(pin), first_name: first(first)}}}}}}
+  sort: {{type: transformer, transformer_type: sort, options: {{by: town}}}}
+  load: {{type: loader, loader_type: csv, options: {{file_path: "{folder}/sums.csv"}}}}
+dag: {{dependencies: {{hidden: [people], both: [orders, hidden], sums: [both], sort: [sums], load: [sort]}}}}
+"""
+
+
+@pytest.mark.parametrize("mode", ["staged", "streaming"])
+def test_columns_go_back_through_joins_and_groups_and_what_was_masked_stays_hidden(
+    mode: str, jobs: Path, tmp_path: Path
+) -> None:
+    (jobs / "meeting.yaml").write_text(MEETING.format(folder=tmp_path))
+    with dg.instance_for_test(temp_dir=str(tmp_path)) as instance:
+        result = (
+            build_definitions(jobs)
+            .resolve_job_def("meeting")
+            .execute_in_process(instance=instance, run_config={"resources": {"lumos": {"config": {"execution": mode}}}})
+        )
+    (event,) = result.get_asset_materialization_events()
+    lineage = event.materialization.metadata["dagster/column_lineage"].value.deps_by_column
+    assert {name: [(dep.asset_key.path[-1], dep.column_name) for dep in deps] for name, deps in lineage.items()} == {
+        "town": [("people", "town")], "last_pin": [("people", "pin")], "first_name": [("orders.csv", "first")],
+    }  # fmt: skip
+    sample = str(event.materialization.metadata["sample"].value)
+    assert "Rome" in sample
+    assert "last_pin" not in sample
