@@ -83,11 +83,14 @@ class BadRow:
     reason: str
     row: Mapping[str, Any]
     operation: str = ""
+    hidden: bool = False
+    """Whether the value is masked in what comes out, so that a text that people read must not show it."""
 
     def __str__(self) -> str:
         operation = f"{self.operation}: " if self.operation else ""
         field = f"field {self.field!r}: " if self.field else ""
-        return f"row {self.number}: {operation}{field}value {_short(self.value)}: {self.reason}"
+        value = "its value, which is masked later" if self.hidden else f"value {_short(self.value)}"
+        return f"row {self.number}: {operation}{field}{value}: {self.reason}"
 
 
 def nobody(batch: pa.RecordBatch) -> None:

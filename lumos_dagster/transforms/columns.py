@@ -40,6 +40,11 @@ class Columns:
         private = {name for name, read in reads.items() if not self._private.isdisjoint(read)}
         return Origins(reads, frozenset(private))
 
+    @property
+    def hidden(self) -> frozenset[str]:
+        """Every name that a column to be masked, or what else is made of the same, has had in the chain."""
+        return frozenset(name for name, read in self._reads.items() if not self._private.isdisjoint(read))
+
     def type_of(self, name: str, key: str = "field") -> pa.DataType:
         """The type of a column that must be there; of a dictionary-encoded one, the type of its values."""
         if name not in self._fields:

@@ -49,4 +49,4 @@ class Json(Transformer):
         """The rows after the last operation."""
         columns, steps = bind_all(self.transforms, rows.schema, "transforms")
         in_turn = any(operation.in_turn for operation in self.transforms)
-        return run_all(rows, columns.schema, steps, task, in_turn)
+        return run_all(rows, columns.schema, steps, task, in_turn=in_turn, hidden=columns.hidden)

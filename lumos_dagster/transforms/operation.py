@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from typing import Annotated, Any, ClassVar, TypeAlias
@@ -107,9 +107,18 @@ def bind_all(operations: Sequence[Operation], schema: pa.Schema, option: str) ->
 
 
 def run_all(
-    rows: pa.RecordBatchReader, schema: pa.Schema, steps: Sequence[Step], task: Task, in_turn: bool = False
+    rows: pa.RecordBatchReader,
+    schema: pa.Schema,
+    steps: Sequence[Step],
+    task: Task,
+    *,
+    in_turn: bool = False,
+    hidden: Collection[str] = (),
 ) -> pa.RecordBatchReader:
-    """The rows after all steps, in order, each batch in one pass; several at the same time, but for steps `in_turn`."""
+    """The rows after all steps, in order, each batch in one pass; several at the same time, but for steps `in_turn`.
+
+    No message shows a value of the columns in `hidden`.
+    """
     workers = 1 if in_turn else min(pa.cpu_count(), _MOST_WORKERS)
 
     def batches() -> Iterator[pa.RecordBatch]:
@@ -124,7 +133,7 @@ def run_all(
                     held -= gone
                     yield from _accounted(done, task)
                 held += size
-                under_way.append((size, pool.submit(_worked, Rows(batch, first, task.on_error), schema, steps)))
+                under_way.append((size, pool.submit(_worked, Rows(batch, first, task.on_error, hidden), schema, steps)))
                 first += batch.num_rows
                 del batch
             while under_way:

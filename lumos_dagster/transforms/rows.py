@@ -1,6 +1,6 @@
 """One batch of rows on its way through a chain of operations."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -42,10 +42,11 @@ class Rows:
     sees only what an operation reads. So a type that polars has not may pass through.
     """
 
-    def __init__(self, batch: pa.RecordBatch, first: int, on_error: OnError) -> None:
+    def __init__(self, batch: pa.RecordBatch, first: int, on_error: OnError, hidden: Collection[str] = ()) -> None:
         self._batch = batch
         self._first = first
         self._on_error = on_error
+        self._hidden = hidden
         self._told: list[Callable[[Task], None]] = []
         self._came: dict[str, Array] = dict(zip(batch.schema.names, batch.columns, strict=True))
         self._read: dict[str, pl.Series] = {}
@@ -241,10 +242,18 @@ class Rows:
                 number=self._first + source,
                 field=check.field,
                 value=self._value(check.field, place),
-                reason=check.reason(values),
+                reason=self._reason(check, values),
                 row=self._batch.slice(source, 1).to_pylist()[0],
                 operation=check.operation,
+                hidden=check.field in self._hidden,
             )
+
+    def _reason(self, check: Check, values: Sequence[Any]) -> str:
+        reason = check.reason(values)
+        for name, value in zip(check.reads, values, strict=True):
+            if name in self._hidden:
+                reason = reason.replace(repr(value), f"the value of {name!r}")
+        return reason
 
     def _value(self, name: str, place: int) -> Any:
         if name in self._made:

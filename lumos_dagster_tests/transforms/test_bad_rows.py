@@ -207,3 +207,29 @@ def test_the_size_of_the_batches_does_not_matter(
     assert parts.table.equals(whole.table)
     for count in ("rows_out", "filtered", "rejected", "skipped", "nulled"):
         assert getattr(parts.count, count) == getattr(whole.count, count)
+
+
+HIDING: list[dict[str, Any]] = [
+    {"operation": "rename", "from": "card", "to": "number"},
+    {"operation": "add", "field": "number", "operand": 1, "to": "next"},
+    {"operation": "mask", "field": "number"},
+]
+
+
+def test_no_message_shows_what_is_masked_later_and_the_reject_store_has_the_row(tmp_path: Path) -> None:
+    table = pa.table({"card": ["41117"], "plain": ["12"]})
+    bad = {"operation": "convert", "to_type": "date"}
+    renamed, _, masked = HIDING
+    for chain in ([{**bad, "field": "card"}, renamed, masked], [renamed, {**bad, "field": "number"}, masked]):
+        with pytest.raises(DataError, match="its value, which is masked later: is not date") as told:
+            operate(chain, table)
+        assert "41117" not in str(told.value)
+    with pytest.raises(DataError, match="value '12': is not date"):
+        operate([*HIDING, {**bad, "field": "plain"}], table)
+
+    text = pa.table({"card": ["4x117"], "plain": ["1"]})
+    with pytest.raises(DataError, match="the value of 'number' is not a number") as told:
+        operate(HIDING, text)
+    assert "4x117" not in str(told.value)
+    (kept,) = operate(HIDING, text, on_error="reject", storage=tmp_path).rejects
+    assert kept["row"] == {"card": "4x117", "plain": "1"}
