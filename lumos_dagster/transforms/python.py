@@ -3,7 +3,7 @@
 import importlib
 import traceback
 import typing
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, ClassVar, Literal
 
@@ -100,14 +100,15 @@ class Python(Combiner):
             found = function(given)
         except LumosError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise FunctionError(f"{where}: {_last_line(error)}{type(error).__name__}: {error}") from error
         if isinstance(found, pd.DataFrame):
             found = _arrow(found, where)
         if not isinstance(found, pa.Table):
             raise DataError(f"{where}: gives {type(found).__name__}, not a pandas.DataFrame or a pyarrow.Table")
-        if doubled := [name for name in found.schema.names if found.schema.names.count(name) > 1]:
-            raise DataError(f"{where}: gives more than one column named {doubled[0]!r}")
+        _check_once(found.schema.names, where)
+        if not found.schema.names:
+            raise DataError(f"{where}: gives no columns")
         return self._typed(found.replace_schema_metadata(None), where)
 
     def _typed(self, table: pa.Table, where: str) -> pa.Table:
@@ -165,14 +166,22 @@ def _annotated(function: Function) -> str:
     return "arrow" if hints and hints[0] is pa.Table else "pandas"
 
 
+def _check_once(names: Sequence[Any], where: str) -> None:
+    if doubled := [name for name in names if list(names).count(name) > 1]:
+        raise DataError(f"{where}: gives more than one column named {doubled[0]!r}")
+
+
 def _arrow(frame: pd.DataFrame, where: str) -> pa.Table:
+    _check_once(list(frame.columns), where)
+    if named := [name for name in frame.index.names if name is not None]:
+        raise DataError(f"{where}: the index {named[0]!r} is no column and would be lost: give frame.reset_index()")
     try:
         return pa.Table.from_pandas(frame, preserve_index=False)
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as error:
         raise DataError(f"{where}: what it gives is no table of plain columns: {error}") from None
 
 
-def _last_line(error: Exception) -> str:
+def _last_line(error: BaseException) -> str:
     """Where in the user's code it was raised."""
     frames = traceback.extract_tb(error.__traceback__)[1:]
     return f"{frames[-1].filename}:{frames[-1].lineno}: " if frames else ""

@@ -51,4 +51,20 @@ def doubled_name(rows: pa.Table) -> pa.Table:
     return rows.append_column("x", rows["x"])
 
 
+def doubled_frame(rows: pd.DataFrame) -> pd.DataFrame:
+    return pd.concat([rows, rows], axis=1)
+
+
+def indexed(rows: pd.DataFrame) -> pd.DataFrame:
+    return rows.assign(n=1).groupby("x").sum()
+
+
+def without_columns(rows: pd.DataFrame) -> pd.DataFrame:
+    return rows[[]]
+
+
+def leaving(rows: pd.DataFrame) -> pd.DataFrame:
+    raise SystemExit(3)
+
+
 NOT_A_FUNCTION = 1

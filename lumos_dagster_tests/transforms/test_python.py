@@ -74,6 +74,11 @@ def test_what_the_function_raises_is_told_with_its_place_and_the_batch() -> None
         call("broken")
 
 
+def test_a_function_that_leaves_does_not_take_the_process_with_it() -> None:
+    with pytest.raises(FunctionError, match="SystemExit: 3"):
+        call("leaving")
+
+
 def test_columns_that_change_between_batches_are_an_error() -> None:
     with pytest.raises(DataError, match="drifting gives other columns than for the first batch: 'x' was int64, now ab"):
         call("drifting")
@@ -92,6 +97,9 @@ def test_a_type_that_one_batch_does_not_tell_is_named() -> None:
     [
         ("nothing", {}, r"given batch 1 \(rows 1 to 2\): gives NoneType, not a pandas.DataFrame or a pyarrow.Table"),
         ("doubled_name", {}, "gives more than one column named 'x'"),
+        ("doubled_frame", {}, "gives more than one column named 'x'"),
+        ("indexed", {}, r"the index 'x' is no column and would be lost: give frame\.reset_index\(\)"),
+        ("without_columns", {"whole": True}, "gives no columns"),
         ("counted", {"types": {"y": "int"}}, "gives no column 'y', which types names"),
         ("often_null", {"types": {"note": "int"}}, "a value does not fit what types says"),
     ],
