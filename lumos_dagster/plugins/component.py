@@ -70,7 +70,8 @@ class _Foreign(Component):
         """The guest, opened for this attempt."""
         use = self.use
         driver = driver_named(use.plugin.manifest.driver)
-        with driver.open(use.plugin.verified(), use.rights, use.limits, task) as guest:
+        name = use.plugin.manifest.name
+        with driver.open(use.plugin.verified(), use.rights, use.limits, task, name) as guest:
             yield guest
 
     def _json(self, task: Task) -> str:

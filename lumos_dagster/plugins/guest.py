@@ -79,5 +79,10 @@ class Driver(Protocol):
     def describe(self, binary: Path) -> Description:
         """What the binary says of itself, asked where it can do no harm. Raises PluginError for one of another kind."""
 
-    def open(self, binary: Path, rights: Rights, limits: Limits, task: Task) -> AbstractContextManager[Guest]:
-        """The guest, its log lines going to `task.log`, its blocking calls broken by `task.cancellation`."""
+    def open(
+        self, binary: Path, rights: Rights, limits: Limits, task: Task, name: str = ""
+    ) -> AbstractContextManager[Guest]:
+        """The guest, its log lines going to `task.log`, its blocking calls broken by `task.cancellation`.
+
+        Errors call it by `name`, by default that of its file.
+        """

@@ -47,21 +47,21 @@ def _loaded(folder: Path, state: tuple[int, int]) -> Plugins:
         installed = read_lock(folder)
     except ConfigError as error:
         installed, unusable = {}, {"": str(error)}
-    ways: dict[str, list[Callable[[], tuple[Installed, Classes]]]] = {}
+    ways: dict[str, list[tuple[str, Callable[[], tuple[Installed, Classes]]]]] = {}
     for name, plugin in installed.items():
-        ways.setdefault(name, []).append(lambda plugin=plugin: (plugin, _classes(plugin)))  # type: ignore[misc]
-    for name, way in packaged(folder):
-        ways.setdefault(name, []).append(way)
+        ways[name] = [(f"the folder {folder}", lambda plugin=plugin: (plugin, _classes(plugin)))]  # type: ignore[misc]
+    for name, package, way in packaged(folder):
+        ways.setdefault(name, []).append((package, way))
     plugins: dict[str, Installed] = {}
     components: dict[Kind, dict[str, type[Component]]] = {"extractor": {}, "transformer": {}, "loader": {}}
     for name, found in ways.items():
         if len(found) > 1:
-            unusable[name] = (
-                f"{len(found)} plugins are called {name}, of the folder {folder} or of Python packages; keep one"
-            )
+            givers = " and ".join(giver for giver, _ in found)
+            unusable[name] = f"{len(found)} plugins are called {name}, from {givers}; uninstall all but one"
             continue
+        ((_, load),) = found
         try:
-            plugins[name], classes = found[0]()
+            plugins[name], classes = load()
         except PluginError as error:
             unusable[name] = str(error)
             continue

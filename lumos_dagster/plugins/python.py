@@ -1,5 +1,6 @@
 """Plugins in Python: component classes out of the plugins folder, and of installed packages' entry points."""
 
+import hashlib
 import importlib.util
 import inspect
 import sys
@@ -35,10 +36,11 @@ def kinds_of_folder(home: Path, manifest: Manifest) -> tuple[Kind, ...]:
     return tuple(_classes(manifest.name, _imported(manifest, home / manifest.entry)))
 
 
-def packaged(folder: Path) -> Iterator[tuple[str, Callable[[], tuple[Installed, Classes]]]]:
-    """Each entry point's name, and what loads it."""
+def packaged(folder: Path) -> Iterator[tuple[str, str, Callable[[], tuple[Installed, Classes]]]]:
+    """Each entry point's name, its package, and what loads it."""
     for point in entry_points(group=GROUP):
-        yield point.name, lambda point=point: _of_package(point, folder)  # type: ignore[misc]
+        package = f"the package {point.dist.name}" if point.dist else f"the entry point {point.value}"
+        yield point.name, package, lambda point=point: _of_package(point, folder)  # type: ignore[misc]
 
 
 def _of_package(point: EntryPoint, folder: Path) -> tuple[Installed, Classes]:
@@ -63,7 +65,9 @@ def _imported(manifest: Manifest, entry: Path) -> ModuleType:
     """The module, under a name of its own content, so that two versions of it never meet."""
     package = entry.is_dir()
     file = entry / "__init__.py" if package else entry
-    name = f"lumos_plugin_{manifest.name.replace('-', '_')}_{digest_of(file)[:12]}"
+    sources = sorted(entry.rglob("*.py")) if package else [file]
+    content = "".join(digest_of(source) for source in sources)
+    name = f"lumos_plugin_{manifest.name.replace('-', '_')}_{hashlib.sha256(content.encode()).hexdigest()[:12]}"
     if name in sys.modules:
         return sys.modules[name]
     spec = importlib.util.spec_from_file_location(

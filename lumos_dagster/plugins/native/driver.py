@@ -26,7 +26,7 @@ class NativeDriver:
         from lumos_dagster.plugins.native.library import ABI
 
         _refuse_windows(binary)
-        with running(binary, _WHILE_ASKED, Cancellation(), lambda _: None) as process:
+        with running(binary, _WHILE_ASKED, Cancellation(), lambda _: None, binary.stem) as process:
             process.start("", "")
             told = json.loads(process.answer().text)
         options, kinds = told["options"], tuple(told["kinds"])
@@ -37,12 +37,12 @@ class NativeDriver:
         return Description(told["name"], version or "0", ABI, kinds, description, author, may, by_kind)
 
     @contextmanager
-    def open(self, binary: Path, rights: Rights, limits: Limits, task: Task) -> Iterator[Guest]:
+    def open(self, binary: Path, rights: Rights, limits: Limits, task: Task, name: str = "") -> Iterator[Guest]:
         """The library as a guest. It has the rights of this process: `rights` limits nothing that machine code does."""
         from lumos_dagster.plugins.native.guest import NativeGuest
 
         _refuse_windows(binary)
-        yield NativeGuest(binary, limits, task)
+        yield NativeGuest(binary, limits, task, name or binary.stem)
 
 
 def _refuse_windows(binary: Path) -> None:

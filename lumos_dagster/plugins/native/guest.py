@@ -40,8 +40,10 @@ _CLASSES: Mapping[str, Callable[[str], LumosError]] = {
 class Process:
     """One plugin's process, from its start to its end."""
 
-    def __init__(self, binary: Path, limits: Limits, cancellation: Cancellation, log: Callable[[str], None]) -> None:
-        self._binary, self._limits, self._cancellation, self._log = binary, limits, cancellation, log
+    def __init__(
+        self, binary: Path, limits: Limits, cancellation: Cancellation, log: Callable[[str], None], name: str
+    ) -> None:
+        self._binary, self._limits, self._cancellation, self._log, self._name = binary, limits, cancellation, log, name
         self._lines, self._unfinished = 0, b""
         self._timer: threading.Timer | None = None
         self._ending, self._ended, self._peak_kb = threading.Lock(), False, 0
@@ -114,7 +116,7 @@ class Process:
 
     def _said(self, text: str) -> str:
         during = self._page.during
-        return f"plugin {self._binary.stem}: {during + ': ' if during else ''}{text}"
+        return f"plugin {self._name}: {during + ': ' if during else ''}{text}"
 
     def _receive(self, timeout: float) -> Message:
         deadline = time.monotonic() + timeout
@@ -176,9 +178,11 @@ def _started(theirs: socket.socket, page: int) -> "subprocess.Popen[bytes]":
 
 
 @contextmanager
-def running(binary: Path, limits: Limits, cancellation: Cancellation, log: Callable[[str], None]) -> Iterator[Process]:
+def running(
+    binary: Path, limits: Limits, cancellation: Cancellation, log: Callable[[str], None], name: str
+) -> Iterator[Process]:
     """A process for one call, ended when the block is left or the op is cancelled."""
-    process = Process(binary, limits, cancellation, log)
+    process = Process(binary, limits, cancellation, log, name)
     try:
         with cancellation.interrupting(process.cancel):
             yield process
@@ -189,8 +193,8 @@ def running(binary: Path, limits: Limits, cancellation: Cancellation, log: Calla
 class NativeGuest:
     """A plugin's library, in a new process for each call."""
 
-    def __init__(self, binary: Path, limits: Limits, task: Task) -> None:
-        self._binary, self._limits, self._task = binary, limits, task
+    def __init__(self, binary: Path, limits: Limits, task: Task, name: str) -> None:
+        self._binary, self._limits, self._task, self._name = binary, limits, task, name
 
     @contextmanager
     def extract(self, options: str) -> Iterator[pa.RecordBatchReader]:
@@ -211,7 +215,7 @@ class NativeGuest:
 
     @contextmanager
     def _running(self, kind: str, options: str) -> Iterator[Process]:
-        with running(self._binary, self._limits, self._task.cancellation, self._task.log) as process:
+        with running(self._binary, self._limits, self._task.cancellation, self._task.log, self._name) as process:
             process.start(kind, options)
             yield process
 

@@ -25,11 +25,11 @@ class WasmDriver:
             return dialect.describe()
 
     @contextmanager
-    def open(self, binary: Path, rights: Rights, limits: Limits, task: Task) -> Iterator[Guest]:
+    def open(self, binary: Path, rights: Rights, limits: Limits, task: Task, name: str = "") -> Iterator[Guest]:
         """The guest, started within its rights and limits."""
         from lumos_dagster.plugins.wasm.guest import WasmGuest
 
-        with _started(binary, rights, limits, task.cancellation, task.log) as (dialect, sandbox):
+        with _started(binary, rights, limits, task.cancellation, task.log, name) as (dialect, sandbox):
             yield WasmGuest(dialect, sandbox)
 
 
@@ -40,12 +40,13 @@ def _started(
     limits: Limits,
     cancellation: Cancellation,
     log: Callable[[str], None] = lambda _: None,
+    name: str = "",
 ) -> Iterator["tuple[Dialect, Sandbox]"]:
     from lumos_dagster.plugins.wasm.dialects.detection import dialect_of
     from lumos_dagster.plugins.wasm.engine import load
     from lumos_dagster.plugins.wasm.sandbox import Sandbox
 
-    sandbox = Sandbox(load(binary), limits, cancellation, log)
+    sandbox = Sandbox(load(binary, name or binary.stem), limits, cancellation, log)
     try:
         dialect = dialect_of(sandbox, rights)
         dialect.start()

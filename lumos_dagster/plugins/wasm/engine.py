@@ -34,18 +34,18 @@ class Code:
     unit: wasmtime.Module | Component
 
 
-def load(binary: Path) -> Code:
-    """The code of a WebAssembly file. Raises PluginError for one that is none, or is damaged."""
+def load(binary: Path, name: str) -> Code:
+    """The code of a WebAssembly file, called `name` in errors. PluginError for one that is none, or damaged."""
     try:
         wasm = binary.read_bytes()
     except OSError as error:
-        raise PluginError(f"plugin {binary.stem}: {binary.name} cannot be read: {error.strerror}") from None
+        raise PluginError(f"plugin {name}: {binary.name} cannot be read: {error.strerror}") from None
     if wasm[:8] not in (_CORE, _COMPONENT):
-        raise PluginError(f"plugin {binary.stem}: {binary.name} is no WebAssembly module or component")
+        raise PluginError(f"plugin {name}: {binary.name} is no WebAssembly module or component")
     kind = wasmtime.Module if wasm[:8] == _CORE else Component
     config = wasmtime.Config()
-    for name, value in SETTINGS.items():
-        setattr(config, name, value)
+    for setting, value in SETTINGS.items():
+        setattr(config, setting, value)
     engine = wasmtime.Engine(config)
     key = hashlib.sha256(wasm + f"{version('wasmtime')} {SETTINGS}".encode()).hexdigest()
     folder = _private_folder()
@@ -56,8 +56,8 @@ def load(binary: Path) -> Code:
             if folder:
                 _keep(bytes(unit.serialize()), folder / key)
     except wasmtime.WasmtimeError as error:
-        raise PluginError(f"plugin {binary.stem}: {binary.name} is not valid: {' '.join(str(error).split())}") from None
-    return Code(binary.stem, engine, unit)
+        raise PluginError(f"plugin {name}: {binary.name} is not valid: {' '.join(str(error).split())}") from None
+    return Code(name, engine, unit)
 
 
 def _private_folder() -> Path | None:

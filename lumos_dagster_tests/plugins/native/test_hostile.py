@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -9,6 +11,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import dagster as dg
 import psutil
 import pyarrow as pa
 import pytest
@@ -22,12 +25,16 @@ from lumos_dagster.errors import (
     TerminalError,
     TransientError,
 )
+from lumos_dagster.orchestration.execute import Order, run_file
 from lumos_dagster.plugins.guest import Limits, Rights
 from lumos_dagster.plugins.native.driver import NativeDriver
+from lumos_dagster.plugins.store import install
 from lumos_dagster_tests.plugins.native.conftest import HERE, Compile, Natives
 
 ROWS = pa.table({"text": ["one", "two"]})
 SHORT = Limits(memory_mb=64, timeout_seconds=1.0, log_lines=50)
+ROOMY = Limits(memory_mb=64, timeout_seconds=60.0, log_lines=50)
+ENDLESS = ("loops", "sleeps")
 
 WORKER = "lumos_dagster.plugins.native.worker"
 HARM = {
@@ -67,7 +74,7 @@ def workers() -> list[psutil.Process]:
 @pytest.mark.parametrize("harm", HARM)
 def test_a_plugin_that_does_harm_ends_in_one_error_that_names_the_call(hostile: Natives, harm: str) -> None:
     with pytest.raises(PluginError, match=f"^plugin hostile: {HARM[harm]}"):
-        hostile.transform(json.dumps({"harm": harm}), ROWS, SHORT)
+        hostile.transform(json.dumps({"harm": harm}), ROWS, SHORT if harm in ENDLESS else ROOMY)
 
     assert workers() == []
 
@@ -187,3 +194,37 @@ def test_a_plugin_is_not_loaded_into_this_process(hostile: Natives) -> None:
     hostile.transform('{"harm": ""}', ROWS)
     NativeDriver().describe(hostile.binary)
     assert hostile.binary.name not in Path("/proc/self/maps").read_text()
+
+
+JOB = """
+version: 1
+name: Crashes
+jobs:
+  read: {{type: extractor, extractor_type: memory, options: {{records: [{{text: one}}]}}}}
+  change: {{type: transformer, transformer_type: trouble, depends_on: read, options: {{harm: {harm}}}}}
+  show: {{type: loader, loader_type: csv, depends_on: change, options: {{file_path: out.csv}}}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("harm", "executor"), [("segfault", "in_process"), ("exit 3", "multiprocess"), ("abort", "in_process")]
+)
+def test_a_crash_fails_the_op_by_the_plugins_own_name_and_nothing_else(
+    harm: str, executor: str, hostile: Natives, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LUMOS_PLUGINS_DIR", str(tmp_path / "plugins"))
+    monkeypatch.chdir(tmp_path)
+    source = tmp_path / "source"
+    source.mkdir()
+    shutil.copy(hostile.binary, source / "library.so")
+    (source / "plugin.toml").write_text('name = "trouble"\ndriver = "native"\nentry = "library.so"\n')
+    install(source, Rights(), tmp_path / "plugins")
+    (tmp_path / "crashes.yaml").write_text(JOB.format(harm=harm))
+
+    with dg.instance_for_test(temp_dir=str(tmp_path)) as instance:
+        report = run_file(Order(tmp_path / "crashes.yaml", executor=executor), instance, lambda _: None)
+
+    assert report.status == "failure"
+    (said,) = report.failed.values()
+    assert re.search(f"plugin trouble: {HARM[harm]}", said)
+    assert not (tmp_path / "out.csv").exists()
