@@ -203,3 +203,21 @@ def test_extract_is_what_jmespath_says(documents: list[Any], path: str, batch: i
 def test_wrong_options_are_told_before_the_first_row(operation: dict[str, Any], says: str) -> None:
     with pytest.raises(ConfigError, match=says):
         operate({"field": "x", **operation}, pa.table({"x": ["{}"], "taken": [1]}))
+
+
+def test_a_number_that_json_has_not_is_bad_wherever_it_stands() -> None:
+    nan, inf = float("nan"), float("inf")
+    kind = pa.struct([("a", pa.list_(pa.float64())), ("s", pa.string())])
+    values = [{"a": [1.5, nan], "s": "x"}, {"a": [-inf], "s": None}, {"a": [2.5], "s": "NaN"}, None]
+    table = pa.table({"x": pa.array(values, kind), "f": [nan, 1.0, inf, None]})
+    written = {"operation": "to_json", "field": "x", "to": "y"}
+
+    assert operate({**written, "on_error": "null"}, table).column("y") == [None, None, '{"a":[2.5],"s":"NaN"}', None]
+    assert operate({**written, "on_error": "skip"}, table).count.skipped == 2
+    with pytest.raises(DataError, match=r"row 1: to_json: field 'x': .*JSON has no such number"):
+        operate(written, table)
+    both = {"operation": "to_json", "fields": ["f", "x"], "to": "y", "on_error": "null"}
+    assert operate(both, table).column("y") == [
+        '{"f":null,"x":null}', '{"f":1.0,"x":null}', '{"f":null,"x":{"a":[2.5],"s":"NaN"}}', '{"f":null,"x":null}',
+    ]  # fmt: skip
+    assert operate({**both, "on_error": "skip"}, table).rows[0]["f"] is None

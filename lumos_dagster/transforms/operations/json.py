@@ -179,13 +179,18 @@ class ToJson(Operation):
         columns.free(target, reads, "to")
         columns.put(target, pa.string(), reads)
 
+        checks = [self.check([name], lambda _: "JSON has no such number") for name in kinds]
+
         def step(rows: Rows) -> None:
-            for name, kind in kinds.items():
-                if types.is_floating(kind):
-                    check = self.check([name], lambda _: "JSON has no such number")
-                    values = rows.series(name)
-                    rows.put_checked(name, values, check, bad=~values.is_finite().fill_null(value=True))
-            parts = [_json_text(rows, name).alias(str(place)) for place, name in enumerate(reads)]
+            for place, (name, kind) in enumerate(kinds.items()):
+                text = _json_text(rows, name)
+                bad = (
+                    ~rows.series(name).is_finite().fill_null(value=True) if types.is_floating(kind) else _no_json(text)
+                )
+                rows.put_checked(f"\0{place}", text.set(bad, None), checks[place], bad)
+            parts = [rows.series(f"\0{place}").alias(str(place)) for place in range(len(reads))]
+            for place in range(len(reads)):
+                rows.remove(f"\0{place}")
             if not self.fields:
                 rows.put(target, parts[0])
                 return
@@ -208,6 +213,13 @@ def _json_text(rows: Rows, name: str) -> pl.Series:
         return text
     quoted = pl.struct(v="text").struct.json_encode().str.strip_prefix('{"v":').str.strip_suffix("}")
     return text.to_frame("text").select(pl.when(pl.col("text").is_not_null()).then(quoted)).to_series()
+
+
+def _no_json(text: pl.Series) -> pl.Series:
+    """Where a number that JSON has not stands within objects or lists; what only looks like one is read to be told."""
+    maybe = text.str.contains("NaN|Infinity").fill_null(value=False)
+    bad = [load(one) is BAD for one in text.filter(maybe)]
+    return maybe.scatter(maybe.arg_true(), bad) if bad else maybe
 
 
 def _as_json(value: Any) -> str | None:
