@@ -40,10 +40,10 @@ def exactly(documents: list[str], shape: Shape) -> "tuple[pa.Array[Any], bool]":
     return values, bool(np.any(bad)) or any(one is BAD for one in found)
 
 
-@pytest.mark.parametrize("value", VALUES)
 @pytest.mark.parametrize("key", [*SPEC, "else"])
-def test_each_value_is_read_alike_or_left(key: str, value: str) -> None:
-    alike([f'{{"{key}": {value}}}'])
+def test_each_value_is_read_alike_or_left(key: str) -> None:
+    for value in VALUES:
+        alike([f'{{"{key}": {value}}}'])
 
 
 @given(st.lists(texts, min_size=1, max_size=4))
