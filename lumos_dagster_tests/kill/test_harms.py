@@ -32,7 +32,9 @@ def durable_postgres() -> Iterator[PostgresServer]:
         server.stop()
 
 
-@pytest.mark.parametrize(("mode", "arrives"), [("insert", True), ("upsert, commit: batch", False)])
+@pytest.mark.parametrize(
+    ("mode", "arrives"), [("insert", True), pytest.param("upsert, commit: batch", False, marks=pytest.mark.slow)]
+)
 def test_a_line_cut_at_a_commit(mode: str, arrives: bool, place: Bench, on_postgres: PostgreSQL) -> None:
     load = Load(place, line_named(f"postgresql: {mode}"), "streaming", on_postgres)
     port = int(on_postgres.server.rsplit(":", 1)[1].split("/")[0])
@@ -40,6 +42,7 @@ def test_a_line_cut_at_a_commit(mode: str, arrives: bool, place: Bench, on_postg
     assert outcome.problem == "", outcome.harm
 
 
+@pytest.mark.slow
 def test_a_line_cut_after_so_many_bytes(place: Bench, on_mariadb: MariaDB) -> None:
     load = Load(place, line_named("mariadb: insert, commit: batch"), "staged", on_mariadb)
     outcome = cut(load, on_mariadb.database.server.port, Cut(1_000_000, arrives=False))
@@ -52,7 +55,8 @@ def test_a_server_that_crashes_under_a_load(place: Bench, durable_postgres: Post
     assert (outcome.problem, outcome.between) == ("", "old")
 
 
-@pytest.mark.parametrize("execution", [pytest.param("staged", marks=pytest.mark.slow), "streaming"])
+@pytest.mark.slow
+@pytest.mark.parametrize("execution", ["staged", "streaming"])
 def test_no_room_for_a_file(execution: Execution, place: Bench) -> None:
     outcome = full_file(Load(place, line_named("csv: overwrite"), execution, Csv(place.folder)))
     assert (outcome.problem, outcome.between) == ("", "old")
@@ -70,6 +74,7 @@ def test_a_load_that_is_overtaken_while_it_stands_commits_nothing(place: Bench, 
     assert (outcome.problem, outcome.between) == ("", "old")
 
 
+@pytest.mark.slow
 def test_a_load_by_batches_that_is_overtaken_commits_no_more(place: Bench, on_mariadb: MariaDB) -> None:
     load = Load(place, line_named("mariadb: insert, commit: batch"), "staged", on_mariadb)
     outcome = fence(load, "after commit#3", drop=False)

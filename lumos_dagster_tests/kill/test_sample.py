@@ -10,15 +10,15 @@ from lumos_dagster_tests.kill.targets import Target
 
 SHORT: tuple[tuple[str, Execution, str], ...] = (
     ("sqlite: insert", "staged", "before commit#2"),
-    ("postgresql: insert, commit: batch", "staged", "after commit#4"),
     ("postgresql: upsert, commit: batch", "streaming", "before commit#5"),
     ("mariadb: replace", "streaming", "before swap#1"),
     ("csv: append", "staged", "before half append#3"),
     ("mongodb: insert, own _id", "streaming", "before send#4"),
-    ("sqlite: truncate", "staged", "before PIPELINE_SUCCESS#1"),
-    ("csv: overwrite", "staged", "before PIPELINE_START#1"),
 )
 LONG: tuple[tuple[str, Execution, str], ...] = (
+    ("postgresql: insert, commit: batch", "staged", "after commit#4"),
+    ("sqlite: truncate", "staged", "before PIPELINE_SUCCESS#1"),
+    ("csv: overwrite", "staged", "before PIPELINE_START#1"),
     ("sqlite: upsert", "streaming", "after commit#2"),
     ("postgresql: replace, commit: batch", "staged", "after commit#4"),
     ("postgresql: insert", "streaming", "after commit#2"),

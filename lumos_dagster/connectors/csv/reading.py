@@ -19,6 +19,8 @@ from lumos_dagster.errors import DataError
 from lumos_dagster.files import shown
 from lumos_dagster.interface import BadRow, Task
 
+_SHOWN_PROBLEMS = 20
+
 
 @dataclass(frozen=True)
 class Layout:
@@ -141,18 +143,24 @@ def header_of(name: str, text: CsvBlocks, layout: Layout) -> tuple[str, ...]:
     if not layout.has_header:
         return tuple(f"column_{index}" for index in range(len(record.fields)))
     names = tuple((name or b"").decode() for name in record.fields)
-    for index, column in enumerate(names):
-        first = names.index(column)
-        if column and first == index:
-            continue
-        reason = (
-            f"columns {first + 1} and {index + 1} are both {column!r}" if column else f"column {index + 1} has no name"
-        )
+    if reasons := list(_header_problems(names)):
+        more = f"; {len(reasons)} such in all" if len(reasons) > _SHOWN_PROBLEMS else ""
         raise DataError(
-            f"{name}, line {record.line}, byte {record.at}: the header is not usable: {reason}. Mend it, or read the "
-            f"file with has_header: false and skip_rows: {text.line - 1}, and the columns are column_0, column_1, .."
+            f"{name}, line {record.line}, byte {record.at}: the header is not usable: "
+            f"{'; '.join(reasons[:_SHOWN_PROBLEMS])}{more}. Mend it, or "
+            f"read the file with has_header: false and skip_rows: {text.line - 1}, and the columns are column_0, "
+            "column_1, .."
         )
     return names
+
+
+def _header_problems(names: tuple[str, ...]) -> Iterator[str]:
+    for index, column in enumerate(names):
+        first = names.index(column)
+        if not column:
+            yield f"column {index + 1} has no name"
+        elif first != index:
+            yield f"columns {first + 1} and {index + 1} are both {column!r}"
 
 
 def _where(name: str, record: Record) -> str:

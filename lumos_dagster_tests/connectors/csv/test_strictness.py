@@ -95,6 +95,8 @@ def test_lines_are_counted_through_fields_of_many_lines_and_many_blocks(tmp_path
         (b"", "is empty: there is no header"),
         (b"a,b,a\n1,2,3\n", "columns 1 and 3 are both 'a'"),
         (b"a,,c\n1,2,3\n", "column 2 has no name"),
+        (b"a,,a,\n1,2,3,4\n", "column 2 has no name; columns 1 and 3 are both 'a'; column 4 has no name. Mend it"),
+        (b"," * 99 + b"\n", "column 20 has no name; 100 such in all. Mend it"),
         (b"\n1,2\n", "column 1 has no name"),
         (b'a,"b"c\n1,2\n', "line 1, byte 5: there is text behind a closing quote"),
         (b"a,\xff\n1,2\n", "line 1, byte 2: the bytes ff are not utf-8"),

@@ -11,18 +11,19 @@ from lumos_dagster.errors import DataError
 from lumos_dagster_tests.connectors.jdbc.conftest import Place
 from lumos_dagster_tests.connectors.jdbc.type_matrix import declared, page
 from lumos_dagster_tests.connectors.jdbc.type_matrix.differences import DIFFERENCES, ITSELF
+from lumos_dagster_tests.connectors.jdbc.type_matrix.of_duckdb import DUCKDB
 from lumos_dagster_tests.connectors.jdbc.type_matrix.of_mariadb import MARIADB
 from lumos_dagster_tests.connectors.jdbc.type_matrix.of_postgresql import POSTGRESQL
 from lumos_dagster_tests.connectors.jdbc.type_matrix.of_sqlite import SQLITE
 from lumos_dagster_tests.connectors.jdbc.type_matrix.trying import Trial
 
-NATIVES = {"postgresql": POSTGRESQL, "mariadb": MARIADB, "sqlite": SQLITE}
+NATIVES = {"postgresql": POSTGRESQL, "mariadb": MARIADB, "sqlite": SQLITE, "duckdb": DUCKDB}
 
 
 def test_every_type_comes_back_as_the_page_says(
-    place: Place, postgres_place: Place, mariadb_place: Place, sqlite_place: Place
+    place: Place, postgres_place: Place, mariadb_place: Place, sqlite_place: Place, duckdb_place: Place
 ) -> None:
-    tried = Trial(place, NATIVES[place.name]).tried([postgres_place, mariadb_place, sqlite_place])
+    tried = Trial(place, NATIVES[place.name]).tried([postgres_place, mariadb_place, sqlite_place, duckdb_place])
     differ = {
         (place.name, one.native.declared, target): cell.changed
         for one in tried

@@ -11,6 +11,6 @@ if __name__ == "__main__":
     if sys.argv[1:] != ["--write"]:
         sys.exit(f"usage: python -m {__package__} --write   (writes docs/types.md)")
     tests = Path(__file__).parents[1] / "test_type_matrix.py"
-    in_order = ["-n", "0", "-p", "no:randomly", "-q", "-k", "page"]
+    in_order = ["-n", "0", "-p", "no:randomly", "-q", "-k", "page", "-m", "slow or not slow"]
     command = [sys.executable, "-m", "pytest", str(tests), *in_order]
     sys.exit(subprocess.run(command, env={**os.environ, WRITES: "1"}, check=False).returncode)

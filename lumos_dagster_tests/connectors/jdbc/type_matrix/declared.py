@@ -5,6 +5,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from lumos_dagster.connectors.jdbc.duckdb import DUCKDB
 from lumos_dagster.connectors.jdbc.mysql import MYSQL
 from lumos_dagster.connectors.jdbc.oracle import types as oracle
 from lumos_dagster.connectors.jdbc.postgresql import POSTGRESQL
@@ -13,7 +14,7 @@ from lumos_dagster.connectors.jdbc.sqlserver import types as sqlserver
 
 _NEVER_RUN = "**Never run on a live server**: this is what the connector declares, checked without one.\n"
 _MAKERS: Mapping[str, Callable[[pa.DataType], str]] = {
-    "PostgreSQL": POSTGRESQL.sql_type, "MariaDB, MySQL": MYSQL.sql_type, "SQLite": SQLITE.sql_type,
+    "PostgreSQL": POSTGRESQL.sql_type, "MariaDB, MySQL": MYSQL.sql_type, "SQLite": SQLITE.sql_type, "DuckDB": DUCKDB.sql_type,
     "SQL Server (never run)": sqlserver.made_type, "Oracle (never run)": oracle.made_type,
 }  # fmt: skip
 _ARROW: tuple[Any, ...] = (

@@ -11,14 +11,14 @@ from lumos_dagster_tests.connectors.jdbc.type_matrix.trying import Cell, Tried
 
 PAGE = Path(__file__).parents[4] / "docs" / "types.md"
 
-TITLES = {"postgresql": "PostgreSQL", "mariadb": "MariaDB", "sqlite": "SQLite"}
+TITLES = {"postgresql": "PostgreSQL", "mariadb": "MariaDB", "sqlite": "SQLite", "duckdb": "DuckDB"}
 HEAD = """# Types: from the source through Arrow to the target
 
 Written by `python -m lumos_dagster_tests.connectors.jdbc.type_matrix --write` from what the tests find; `make test`
 fails where this page says something else.
 
 Each type of each database is tried with the values at its ends and a null. They are read by `table_name`, loaded into
-a table of the same DDL in the same database, and with `create_table: true` into each of the three databases; then they
+a table of the same DDL in the same database, and with `create_table: true` into each of the four databases; then they
 are read back and compared, value for value. A cell names the target's column type. Where nothing else is said, every
 value came back exactly as it was. A number in brackets leads to what did not.
 

@@ -22,6 +22,7 @@ _MADE = {
     "and attnum > 0",
     "mariadb": "show columns from {}",
     "sqlite": "select name, type from pragma_table_info('{}')",
+    "duckdb": "select column_name, data_type from duckdb_columns() where table_name = '{}'",
 }
 
 
