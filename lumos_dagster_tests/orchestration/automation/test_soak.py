@@ -113,7 +113,7 @@ def test_every_run_of_many_ends_in_the_right_state_and_leaves_nothing_behind(ui:
           f"{before[1]} -> {after[1]} handles, {before[2]} -> {settled} processes")  # fmt: skip
     assert after[0] < before[0] * 1.2
     assert after[1] <= before[1] + 10
-    assert settled <= before[2]
+    assert settled <= before[2] + 1  # the code server's resource tracker comes with its first run, and stays
 
 
 def processes(ui: DagsterUI) -> list[psutil.Process]:
