@@ -15,11 +15,14 @@ import pyarrow as pa
 
 from lumos_dagster.accounting import Book, Task
 from lumos_dagster.plugins.guest import Limits, Rights
+from lumos_dagster.plugins.native.driver import NativeDriver
 from lumos_dagster.plugins.wasm import WasmDriver
 from lumos_dagster.values import RunContext
 
 PROJECT = Path(__file__).parents[1]
 ROWS = 100_000
+NATIVE_ROWS = 1_000_000
+NATIVE = PROJECT / "plugins" / "normalize-native" / "normalize-native.so"
 ECHO_V1 = """(module (memory (export "memory") 2) (global $top (mut i32) (i32.const 65536))
   (func (export "cabi_realloc") (param i32 i32 i32) (param $size i32) (result i32) (local $at i32)
     (local.set $at (i32.and (i32.add (global.get $top) (i32.const 7)) (i32.const -8)))
@@ -63,6 +66,12 @@ def main() -> None:
             opened, through = _guest(path, rows, given, folder, repeat)
             conversion = 0.0 if "Arrow" in name else _json(rows, repeat)
             print(f"| {name} | {opened:.1f} | {through:.1f} | {conversion:.1f} |")
+        started, through, copied = _native(folder, options, repeat)
+    print(f"\n{NATIVE_ROWS:,} rows through a native transform (normalize-native), milliseconds: {through:.1f} from the")
+    print(
+        f"first row to the last, both ways through shared memory; starting its process takes {started:.0f} before. Only"
+    )
+    print(f"copying those rows once takes {copied:.1f}.")
 
 
 def _guest(path: Path, rows: pa.Table, options: dict[str, str], folder: str, repeat: int) -> tuple[float, float]:
@@ -81,6 +90,33 @@ def _guest(path: Path, rows: pa.Table, options: dict[str, str], folder: str, rep
                     raise SystemExit(f"{path}: rows are missing")
             through.append(time.perf_counter() - started)
     return statistics.median(opened) * 1000, statistics.median(through) * 1000
+
+
+def _native(folder: str, options: dict[str, str], repeat: int) -> tuple[float, float, float]:
+    """Milliseconds to start the process, to take all rows through it, and to copy the rows once, for comparison."""
+    rows = pa.table({
+        "id": pa.array(range(NATIVE_ROWS)),
+        "email": pa.array([f" User{number}@X.com" for number in range(NATIVE_ROWS)]),
+    }).combine_chunks()  # fmt: skip
+    started, through, copied = [], [], []
+    for _ in range(repeat):
+        task = Task("op", Book(RunContext("job", "run", "load", datetime.now(UTC), folder)))
+        begun = time.perf_counter()
+        with (
+            NativeDriver().open(NATIVE, Rights(), Limits(), task) as guest,
+            guest.transform(json.dumps(options), rows.to_reader(65_536)) as changed,
+        ):
+            opened = time.perf_counter()
+            seen = sum(batch.num_rows for batch in changed)
+            ended = time.perf_counter()
+        if seen != NATIVE_ROWS:
+            raise SystemExit(f"{NATIVE}: rows are missing")
+        started.append(opened - begun)
+        through.append(ended - opened)
+        copied.append(
+            _median(lambda: [bytes(buffer) for column in rows for buffer in column.chunk(0).buffers() if buffer], 1)
+        )
+    return statistics.median(started) * 1000, statistics.median(through) * 1000, statistics.median(copied)
 
 
 def _json(rows: pa.Table, repeat: int) -> float:
