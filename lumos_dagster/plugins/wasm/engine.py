@@ -22,6 +22,8 @@ SETTINGS = {
     "wasm_memory64": False,
     "wasm_threads": False,
 }
+KEPT = 64
+"""Guests whose compiled code is kept; what was written longest ago goes first."""
 _CORE, _COMPONENT = b"\0asm\1\0\0\0", b"\0asm\x0d\0\1\0"
 
 
@@ -97,3 +99,12 @@ def _keep(compiled: bytes, path: Path) -> None:
             with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
                 file.write(data)
             Path(file.name).replace(target)
+        _sweep(path.parent)
+
+
+def _sweep(folder: Path) -> None:
+    """Remove the oldest, and what a process that was killed while it wrote has left. Others may do the same now."""
+    written = {path: path.stat().st_mtime for path in folder.iterdir() if not path.suffix}
+    for path in sorted(written, key=written.__getitem__, reverse=True)[KEPT:]:
+        path.with_suffix(".sha256").unlink(missing_ok=True)
+        path.unlink(missing_ok=True)

@@ -1,5 +1,6 @@
 """Compiled code that is kept, and read again only as it was written."""
 
+import os
 import time
 from pathlib import Path
 
@@ -15,7 +16,7 @@ ECHO = core("(local.get $rows)")
 @pytest.fixture
 def compiled(guests: Guests, tmp_path: Path) -> Path:
     """A guest's compiled code in the cache."""
-    engine.load(guests.binary(ECHO))
+    engine.load(guests.binary(ECHO), "g")
     (found,) = (path for path in (tmp_path / "cache").rglob("*") if path.is_file() and not path.suffix)
     return found
 
@@ -80,3 +81,21 @@ def test_other_code_is_other_code(guests: Guests, compiled: Path) -> None:
 def test_a_binary_that_is_gone_is_told(guests: Guests) -> None:
     with pytest.raises(PluginError, match=r"plugin gone: .*gone\.wasm cannot be read: No such file"):
         WasmDriver().describe(guests.folder / "gone.wasm")
+
+
+def test_the_cache_is_bounded_and_the_oldest_goes_first(
+    guests: Guests, compiled: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "KEPT", 2)
+    for age in (1, 2):
+        old = compiled.with_name(f"old{age}")
+        for path in (old, old.with_suffix(".sha256")):
+            path.touch()
+            os.utime(path, (age, age))
+
+    engine.load(guests.binary(core("(i64.const 0)"), "other"), "other")
+
+    left = {path.name for path in compiled.parent.iterdir()}
+    assert len(left) == 4
+    assert {compiled.name, f"{compiled.name}.sha256"} < left
+    assert not any(name.startswith("old") for name in left)
