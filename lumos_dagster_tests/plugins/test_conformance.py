@@ -14,6 +14,8 @@ PLUGINS = Path(__file__).parents[2] / "plugins"
 SHIPPED = load_plugins(PLUGINS).plugins.items()
 FORMS = sorted(name for name, plugin in SHIPPED if name.startswith("normalize") and plugin.entry.exists())
 """Those that are built; what must be compiled on this machine is tested with its driver."""
+SAMPLED = ("normalize", "normalize-core")
+"""Those that take the whole suite in the default run; the others take it among the slow tests."""
 OPTIONS = {"field": "name", "to": "clean"}
 
 
@@ -23,13 +25,19 @@ def failures(component: object, options: dict[str, object]) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("name", FORMS)
-def test_every_form_of_the_shared_transformation_passes_and_gives_the_same_table(name: str, tmp_path: Path) -> None:
+def test_every_form_of_the_shared_transformation_gives_the_same_table(name: str, tmp_path: Path) -> None:
     transformers = project_catalog(PLUGINS).transformers
     wanted = Trial(transformers["normalize"], OPTIONS, SAMPLE, str(tmp_path)).table()
 
     assert wanted["clean"].to_pylist()[1] == "name 1é"
     assert Trial(transformers[name], OPTIONS, SAMPLE, str(tmp_path)).table().equals(wanted)
-    assert failures(transformers[name], OPTIONS) == {}
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] * (name not in SAMPLED)) for name in FORMS]
+)
+def test_every_form_of_the_shared_transformation_passes(name: str) -> None:
+    assert failures(project_catalog(PLUGINS).transformers[name], OPTIONS) == {}
 
 
 def test_a_right_extractor_and_transformer_pass(installed: Install) -> None:
