@@ -1,6 +1,5 @@
 """Operations that hide personal data."""
 
-import hashlib
 from typing import Literal
 
 import polars as pl
@@ -10,7 +9,7 @@ from pydantic import Field, SecretStr
 from lumos_dagster.transforms.columns import Columns
 from lumos_dagster.transforms.operation import OnFields
 from lumos_dagster.transforms.operations.text import text_of
-from lumos_dagster.transforms.rows import Rows, Step
+from lumos_dagster.transforms.rows import Rows, Step, to_arrow
 
 
 class Hash(OnFields):
@@ -34,19 +33,19 @@ class Hash(OnFields):
             columns.type_of(field)
             columns.put(field, pa.string())
             columns.hide(field)
-        begun = getattr(hashlib, self.algorithm)(self.salt.get_secret_value().encode(), usedforsecurity=False)
+        import duckdb  # only where something is hashed
 
-        def hexed(text: str) -> str:
-            one = begun.copy()
-            one.update(text.encode())
-            return str(one.hexdigest())
+        connection = duckdb.connect(config={"threads": 1})
+        query = f"select {self.algorithm}($salt || value) from given"
+        salt = {"salt": self.salt.get_secret_value()}
 
         def step(rows: Rows) -> None:
             for field in self.fields:
-                text = text_of(rows, field)
-                distinct = text.drop_nulls().unique()  # no library hashes a column: each value is hashed once
-                found = pl.Series([hexed(one) for one in distinct], dtype=pl.String)
-                rows.put(field, text.replace_strict(distinct, found, default=None, return_dtype=pl.String))
+                values = pa.table({"value": to_arrow(text_of(rows, field))})
+                with connection.cursor() as cursor:  # batches are worked on side by side
+                    cursor.register("given", values)
+                    found = cursor.sql(query, params=salt).to_arrow_table().column(0)
+                rows.put(field, pl.Series(found, dtype=pl.String))
 
         return step
 
