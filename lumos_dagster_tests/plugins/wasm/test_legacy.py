@@ -91,3 +91,22 @@ def test_what_a_guest_says_of_itself(guests: Guests) -> None:
     found = WasmDriver().describe(guests.binary(legacy(ECHO, {"name": "postgresql", "plugin_type": "all"})))
 
     assert (found.name, found.abi, found.kinds) == ("postgresql", "lumos-legacy", ("transformer",))
+
+
+def test_a_guest_may_export_its_memory_late_and_grow_it(guests: Guests) -> None:
+    inner = """
+      (global $top (mut i32) (i32.const 70000))
+      (func $room (param $n i32) (result i32) (local $at i32)
+        (local.set $at (global.get $top)) (global.set $top (i32.add (local.get $at) (local.get $n)))
+        (if (i32.gt_u (global.get $top) (i32.mul (memory.size) (i32.const 65536))) (then
+          (drop (memory.grow (i32.add (i32.const 1) (i32.div_u (local.get $n) (i32.const 65536)))))))
+        (local.get $at))
+      (export "alloc" (func $room)) (export "memory" (memory 0))"""
+    wat = legacy(ECHO + inner).replace('(memory (export "memory") 1)', "(memory 3)")
+    rows = pa.table({"text": [f"{number:0100}" for number in range(5_000)]})
+
+    assert guests.transform(wat, rows).equals(rows)
+
+
+def test_a_guest_may_give_no_rows_at_all(guests: Guests) -> None:
+    assert guests.transform(legacy(gives("transform", "i32", "[]")), ROWS).num_rows == 0
