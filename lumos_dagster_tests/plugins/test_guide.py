@@ -32,7 +32,8 @@ def test_the_commands_of_the_guide_work(tmp_path: Path, title: str) -> None:
     for folder in ("plugins", "yaml_jobs"):
         shutil.copytree(PROJECT / folder, tmp_path / folder)
     (tmp_path / "lumos_dagster").symlink_to(PROJECT / "lumos_dagster")
-    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    tools = Path(sys.prefix) / "node_modules" / ".bin"  # where `make .venv/.installed-slow` puts AssemblyScript
+    path = f"{Path(sys.executable).parent}:{tools}:{os.environ['PATH']}"
     own = {"PATH": path, "DAGSTER_HOME": str(tmp_path / "home"), "XDG_CACHE_HOME": str(tmp_path / "cache")}
     (tmp_path / "home").mkdir()
     script = "set -e\n" + SECTIONS[title]
