@@ -1,6 +1,7 @@
 """The ledger: a small table in the target, written in the load's own transaction, that tells which loads are done."""
 
 import hashlib
+import secrets
 from typing import Any
 
 import pyarrow as pa
@@ -22,7 +23,8 @@ class Ledger:
 
     Each claim counts the entry's epoch up, and holds its row until the transaction ends: a second process of the
     same load waits until the first one has committed, and then finds what is done; the first one finds its epoch
-    gone and commits nothing more.
+    gone and commits nothing more. It is counted up by a number drawn by lot, so that two claims of which the first
+    was rolled back do not have the same.
     """
 
     def __init__(self, table: Table, task: Task) -> None:
@@ -35,7 +37,7 @@ class Ledger:
         about = (task.run.load_id, task.run.job, task.op, table.quoted)
         self.key = hashlib.sha256("\0".join(about).encode()).hexdigest()
         self._about = [_within(text, width) for text, width in zip(about, _ABOUT.values(), strict=True)]
-        self._epoch = 0
+        self._epoch = self._before = 0
         self._ends = False
 
     def is_there(self, raw: Any) -> bool:
@@ -74,16 +76,19 @@ class Ledger:
         )
         given = [self.key, *self._about, 0]
         self._run(raw, insert, [*given, self.key] if "{key}" in forms.insert_once else given)
-        self._run(raw, f"UPDATE {self._table} SET epoch = epoch + 1 WHERE load_key = {forms.marks(1)[0]}", [self.key])
+        step, key = forms.marks(2)
+        drawn = secrets.randbelow(1 << 32) + 1
+        self._run(raw, f"UPDATE {self._table} SET epoch = epoch + {step} WHERE load_key = {key}", [drawn, self.key])
         epoch, result = self._read(raw) or (0, None)
-        self._epoch = int(epoch)
+        self._epoch, self._before = int(epoch), int(epoch) - drawn
         return Done.from_json(result) if result else None
 
     def has_ended(self, raw: Any) -> bool:
         """Whether the last commit, of which no answer came, ended the load. TerminalError where another process did."""
         epoch, result = self._read(raw) or (0, None)
         ended = result is not None and Done.from_json(result).upto is None
-        if int(epoch) > self._epoch or (ended and not self._ends):
+        is_ours, is_old = int(epoch) == self._epoch, int(epoch) <= self._before
+        if not (is_ours or is_old) or (ended and not self._ends):
             raise TerminalError(_TAKEN_OVER)
         return ended
 

@@ -115,9 +115,11 @@ def test_an_older_process_of_the_same_load_commits_nothing_more(server_place: Pl
     assert place.sql("select count(*) from t") == [(BATCH,)]
 
 
-@pytest.mark.parametrize("batch", [1, 3, 6], ids="commit {}".format)
+@pytest.mark.parametrize(
+    ("commit_", "number"), [("batch", 1), ("batch", 3), ("batch", 6), ("load", 1)], ids=lambda value: f"{value}"
+)
 def test_one_that_is_overtaken_before_a_commit_does_not_say_that_it_has_loaded(
-    server_place: Place, monkeypatch: pytest.MonkeyPatch, batch: int
+    server_place: Place, monkeypatch: pytest.MonkeyPatch, commit_: str, number: int
 ) -> None:
     """Its connection is gone, so that it asks the ledger, and finds what the other one has done."""
     place, database = server_place, server_place.loader().address().database
@@ -126,18 +128,18 @@ def test_one_that_is_overtaken_before_a_commit_does_not_say_that_it_has_loaded(
     commits, commit = iter(range(1, 100)), type(database).commit
 
     def held_up(self: Database, raw: Any, waiting: Iterator[None]) -> None:
-        if next(commits) == batch:
+        if next(commits) == number:
             is_mariadb = place.name == "mariadb"
             place.sql(
                 f"kill {raw.thread_id()}" if is_mariadb else f"select pg_terminate_backend({raw.info.backend_pid})"
             )
             monkeypatch.undo()
-            place.load(rows(), commit="batch", batch_size=BATCH)
+            place.load(rows(), commit=commit_, batch_size=BATCH)
         commit(self, raw, waiting)
 
     monkeypatch.setattr(type(database), "commit", held_up)
     with pytest.raises(TerminalError, match="taken this load over"):
-        place.load(rows(), commit="batch", batch_size=BATCH)
+        place.load(rows(), commit=commit_, batch_size=BATCH)
     assert place.sql("select * from t order by id") == EXPECTED["insert"]
 
 
