@@ -20,6 +20,8 @@ class Origins:
 
     reads: Mapping[str, tuple[str, ...]]
     private: frozenset[str] = frozenset()
+    exact: bool = True
+    """Whether nothing else can be in them; if not, a masked value of the input may be anywhere."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,11 @@ class Lineage:
         """Of what a transformer made of the rows; one that does not tell may have put a masked value anywhere."""
         if origins is None:
             return Lineage(None, frozenset(names) if self.private else frozenset())
-        private = {name for name, reads in origins.reads.items() if not self.private.isdisjoint(reads)}
+        private = {
+            name
+            for name, reads in origins.reads.items()
+            if not self.private.isdisjoint(reads) or (self.private and not origins.exact)
+        }
         columns = None
         if self.columns is not None:
             known = self.columns

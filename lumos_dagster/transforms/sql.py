@@ -11,6 +11,7 @@ from lumos_dagster.accounting import Task
 from lumos_dagster.conversion.frames import Kind
 from lumos_dagster.errors import ConfigError, Problem
 from lumos_dagster.interface import Combiner
+from lumos_dagster.lineage import Origins, within
 from lumos_dagster.problems import near
 from lumos_dagster.transforms.engine import Engine, Memory, QueryError, as_type, characters, opened
 
@@ -52,6 +53,24 @@ class Sql(Combiner):
         """The columns that the query gives; ConfigError, pointing into it, for what is not there or does not fit."""
         with opened(self.memory_limit) as engine:
             return self._bound(engine, inputs)
+
+    def origins(self, inputs: Mapping[str, pa.Schema]) -> Origins | None:
+        """What sqlglot finds in the query; None where it does not understand all of it."""
+        from sqlglot.errors import SqlglotError
+        from sqlglot.lineage import lineage
+
+        tables = dict(inputs)
+        if len(inputs) == 1:
+            tables[_ALONE] = next(iter(inputs.values()))
+        schema = {table: dict.fromkeys(columns.names, "text") for table, columns in tables.items()}
+        try:
+            found = {
+                name: _sources(lineage(name, self.query, schema=schema, dialect="duckdb"), inputs)
+                for name in self.bind(inputs).names
+            }
+        except (SqlglotError, ValueError, KeyError):
+            return None
+        return Origins(found, exact=False)
 
     @contextmanager
     def combine(self, inputs: Mapping[str, pa.RecordBatchReader], task: Task) -> Iterator[pa.RecordBatchReader]:
@@ -97,6 +116,22 @@ class Sql(Combiner):
                 where = _place(self.query, characters(self.query, int(node["query_location"])))
                 message = f"{where}: there is no table {name!r}"
                 raise ConfigError(Problem(message, path="query", allowed=known, hint=near(name, known)))
+
+
+def _sources(node: Any, inputs: Mapping[str, pa.Schema]) -> tuple[str, ...]:
+    """The parents' columns at the ends of a column's lineage. Raises KeyError for an end that is something else."""
+    from sqlglot import exp
+
+    names = {name.lower(): name for name in inputs}
+    found: dict[str, None] = {}
+    for end in (one for one in node.walk() if not one.downstream):
+        if isinstance(end.source, exp.Table):
+            table = names[end.source.name.lower()] if end.source.name.lower() != _ALONE else next(iter(inputs))
+            columns = {column.lower(): column for column in inputs[table].names}
+            found[within(table, columns[exp.to_column(end.name).name.lower()])] = None
+        elif list(end.expression.find_all(exp.Column)):
+            raise KeyError(end.name)
+    return tuple(found)
 
 
 def _nodes(tree: Any) -> Iterator[dict[str, Any]]:

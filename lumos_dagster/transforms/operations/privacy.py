@@ -7,9 +7,10 @@ import pyarrow as pa
 from pydantic import Field, SecretStr
 
 from lumos_dagster.transforms.columns import Columns
+from lumos_dagster.transforms.engine import Hashes
 from lumos_dagster.transforms.operation import OnFields
 from lumos_dagster.transforms.operations.text import text_of
-from lumos_dagster.transforms.rows import Rows, Step, to_arrow
+from lumos_dagster.transforms.rows import Rows, Step, to_arrow, to_polars
 
 
 class Hash(OnFields):
@@ -33,19 +34,11 @@ class Hash(OnFields):
             columns.type_of(field)
             columns.put(field, pa.string())
             columns.hide(field)
-        import duckdb  # only where something is hashed
-
-        connection = duckdb.connect(config={"threads": 1})
-        query = f"select {self.algorithm}($salt || value) from given"
-        salt = {"salt": self.salt.get_secret_value()}
+        hashes = Hashes(self.algorithm, self.salt.get_secret_value())
 
         def step(rows: Rows) -> None:
             for field in self.fields:
-                values = pa.table({"value": to_arrow(text_of(rows, field))})
-                with connection.cursor() as cursor:  # batches are worked on side by side
-                    cursor.register("given", values)
-                    found = cursor.sql(query, params=salt).to_arrow_table().column(0)
-                rows.put(field, pl.Series(found, dtype=pl.String))
+                rows.put(field, to_polars(hashes.of(to_arrow(text_of(rows, field)))))
 
         return step
 
