@@ -25,7 +25,9 @@ def test_a_command_that_fails_says_why(tmp_path: Path) -> None:
         run([sys.executable, "-c", "raise SystemExit('no such thing')"], tmp_path, {})
 
 
-@pytest.mark.parametrize(("lost", "said"), [(0, "Held to 1.1"), (1, "not measured: other rows: (1, ")])
+@pytest.mark.parametrize(
+    ("lost", "said"), [pytest.param(0, "Held to 1.1", marks=pytest.mark.slow), (1, "not measured: other rows: (1, ")]
+)
 def test_a_contender_that_loses_a_row_gets_no_figure(lost: int, said: str, tmp_path: Path) -> None:
     source = tmp_path / "rows.csv"
     source.write_text("a\n1\n2\n")
