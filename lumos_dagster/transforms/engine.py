@@ -5,6 +5,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any
@@ -250,10 +251,13 @@ class Hashes:
     """The hashes of a column's texts, in hex digits, of `salt` and the text; callable from any thread."""
 
     def __init__(self, algorithm: str, salt: str) -> None:
+        self._query, self._salt = f"select {algorithm}($salt || value) from given", salt
+
+    @cached_property
+    def _connection(self) -> "duckdb.DuckDBPyConnection":
         import duckdb
 
-        self._connection = duckdb.connect(config={"threads": 1})
-        self._query, self._salt = f"select {algorithm}($salt || value) from given", salt
+        return duckdb.connect(config={"threads": 1})
 
     def of(self, values: Array) -> Array:
         """One for each text, null for null."""

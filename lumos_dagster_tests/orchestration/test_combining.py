@@ -75,7 +75,7 @@ def shop(tmp_path: Path) -> Path:
     ("executor", "mode"),
     [
         ("in_process", "streaming"),
-        ("multiprocess", "staged"),
+        pytest.param("multiprocess", "staged", marks=pytest.mark.slow),
         pytest.param("in_process", "staged", marks=pytest.mark.slow),
         pytest.param("multiprocess", "streaming", marks=pytest.mark.slow),
     ],
@@ -97,7 +97,7 @@ def test_rows_are_joined_parted_and_asked_in_either_mode_under_both_executors(
 
 def test_a_wrong_column_is_told_with_its_line_before_anything_is_written(shop: Path) -> None:
     (shop / "jobs" / "shop.yaml").write_text(SHOP.replace("sum(amount)", "sum(amuont)"))
-    done = run(shop, "lumos", "run", "shop", "--mode", "streaming", "--json")
+    done = run(shop, "lumos", "run", "shop", "--mode", "streaming", "--executor", "in_process", "--json")
     assert done.returncode != 0
     told = json.loads(done.stdout)["failed"]["load_totals"]
     assert "shop.yaml:22:" in told

@@ -215,7 +215,7 @@ def _told(process: "subprocess.Popen[str]") -> dict[str, Any]:
     ("executor", "mode"),
     [
         ("in_process", "streaming"),
-        ("multiprocess", "staged"),
+        pytest.param("multiprocess", "staged", marks=pytest.mark.slow),
         pytest.param("in_process", "staged", marks=pytest.mark.slow),
         pytest.param("multiprocess", "streaming", marks=pytest.mark.slow),
     ],

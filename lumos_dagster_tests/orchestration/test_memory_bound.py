@@ -63,7 +63,7 @@ def peak_mebibytes(project: Path, mode: str, rows: int) -> int:
     return int(done.stderr.split()[-1])
 
 
-@pytest.mark.parametrize("mode", ["streaming", "staged"])
+@pytest.mark.parametrize("mode", ["streaming", pytest.param("staged", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("mebibytes", [150, pytest.param(2048, marks=[pytest.mark.slow, pytest.mark.timeout(1800)])])
 def test_a_big_csv_loads_in_little_memory(
     mode: str, mebibytes: int, tmp_path: Path, postgres: PostgresDatabase
