@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import pyarrow as pa
 
 from lumos_dagster.accounting import MAX_REJECTS, Book, Task, counted_in
+from lumos_dagster.ahead import ahead
 from lumos_dagster.columns import column_problems
 from lumos_dagster.combination import Combination, Pick
 from lumos_dagster.errors import ConfigError, DataError, Problem
@@ -137,7 +138,8 @@ def _load(node: Node, deferred: Deferred[Loader], rows: Relation, book: Book) ->
             accepted = stack.enter_context(spool_writer(_spool_url(node, deferred.run), reader.schema))
             task.accept = accepted.write
         task.schema, count = reader.schema, task.count
-        result = loader.write(counted_in(_measured(reader, task), task), task)
+        batches = stack.enter_context(ahead(reader))
+        result = loader.write(counted_in(_measured(reader.schema, batches, task), task), task)
         count.inserted, count.updated, count.unchanged = result.inserted, result.updated, result.unchanged
         count.merged, count.unmatched, count.bytes = result.merged, result.unmatched, result.bytes or count.bytes
         count.rows_out = result.inserted + result.updated + result.unchanged
@@ -157,7 +159,7 @@ def _windows(node: Node, run: RunContext) -> dict[str, Window]:
     return {name: window for name, window in found.items() if window is not None}
 
 
-def _measured(rows: pa.RecordBatchReader, task: Task) -> pa.RecordBatchReader:
+def _measured(schema: pa.Schema, rows: Iterator[pa.RecordBatch], task: Task) -> pa.RecordBatchReader:
     """The same rows, the first of them kept as a sample, and their bytes counted: what stands for a load whose target
     does not tell what it wrote.
     """
@@ -169,7 +171,7 @@ def _measured(rows: pa.RecordBatchReader, task: Task) -> pa.RecordBatchReader:
                 task.sample += batch.slice(0, room).to_pylist()
             yield batch
 
-    return pa.RecordBatchReader.from_batches(rows.schema, batches())
+    return pa.RecordBatchReader.from_batches(schema, batches())
 
 
 def _why_kept_first(loader: Loader, rows: Relation) -> str:

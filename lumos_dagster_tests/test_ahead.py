@@ -1,0 +1,52 @@
+"""Items that a thread makes ready: in order, few at a time, errors in their place, and no thread left behind."""
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from lumos_dagster.ahead import ahead
+
+
+def test_all_items_come_in_their_order() -> None:
+    with ahead(iter(range(100))) as items:
+        assert list(items) == list(range(100))
+
+
+def test_they_are_made_in_another_thread_while_the_first_is_used() -> None:
+    second = threading.Event()
+
+    def made() -> Iterator[int]:
+        yield threading.get_ident()
+        second.set()
+        yield 0
+
+    with ahead(made()) as items:
+        assert next(items) != threading.get_ident()
+        assert second.wait(10)
+
+
+def test_an_error_comes_behind_what_was_made_before_it() -> None:
+    def made() -> Iterator[int]:
+        yield 1
+        raise ValueError("the second")
+
+    with ahead(made()) as items:
+        assert next(items) == 1
+        with pytest.raises(ValueError, match="the second"):
+            next(items)
+
+
+def test_few_are_made_before_they_are_asked_for_and_none_after_the_block() -> None:
+    made = []
+
+    def endless() -> Iterator[int]:
+        for number in range(1_000_000):
+            made.append(number)
+            yield number
+
+    before = threading.active_count()
+    with ahead(endless()) as items:
+        assert next(items) == 0
+    assert threading.active_count() == before
+    assert len(made) < 10
