@@ -34,7 +34,8 @@ HOMES: Mapping[str | tuple[str, ...], tuple[str, ...]] = {
 EARLY = ("sqlalchemy",)
 """What the catalogue may import: what knows how databases quote."""
 MAY_CATCH_ALL: Mapping[str, str] = {
-    "ahead.py", "connectors/jdbc/parallel.py": "it carries every error over to the thread that takes the rows",
+    "ahead.py": "it carries every error over to the thread that takes the items, in its turn",
+    "connectors/jdbc/parallel.py": "it carries every error over to the thread that takes the rows",
     "plugins/python.py": "a plugin's module may raise anything when it is imported",
     "transforms/operation.py": "it carries every error over to the thread that takes the rows, in its turn",
     "transforms/python.py": "a user's function may raise anything, and all of it is told with its place",

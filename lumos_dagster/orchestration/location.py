@@ -33,11 +33,15 @@ def jobs_folder() -> Path:
 
 
 def build_definitions(
-    jobs_dir: str | Path | None = None, catalog: Catalog | None = None, plugins: LumosPlugins | None = None
+    jobs_dir: str | Path | None = None,
+    catalog: Catalog | None = None,
+    plugins: LumosPlugins | None = None,
+    defined_elsewhere: Iterable[dg.AssetKey] = (),
 ) -> dg.Definitions:
     """All jobs, assets, schedules and sensors of a folder, to be a code location or to be merged into one.
 
-    `plugins` says where the jobs' plugins are, and is then the resource `plugins` of the location too.
+    `plugins` says where the jobs' plugins are, and is then the resource `plugins` of the location too. Assets that jobs
+    read or load and what this is merged with defines (Dagster takes one definition of each) are `defined_elsewhere`.
     Raises ConfigError for a broken file only where LUMOS_STRICT=1 asks for it.
     """
     folder = Path(jobs_dir) if jobs_dir else jobs_folder()
@@ -45,7 +49,8 @@ def build_definitions(
         raise ConfigError(f"the folder of job files {str(folder)!r} does not exist; set LUMOS_JOBS_DIR")
     job_files, broken = load_folder(folder, catalog or (plugins or LumosPlugins()).catalog())
     is_strict = os.environ.get("LUMOS_STRICT") == "1"
-    return _definitions(job_files, broken, is_strict, {"plugins": plugins} if plugins else {}, str(folder))
+    resources = {"plugins": plugins} if plugins else {}
+    return _definitions(job_files, broken, is_strict, resources, str(folder), frozenset(defined_elsewhere))
 
 
 def build_job_definitions(job_file: JobFile) -> dg.Definitions:
@@ -63,6 +68,7 @@ def _definitions(
     is_strict: bool,
     resources: Mapping[str, LumosPlugins],
     assets_of: str = "",
+    defined_elsewhere: frozenset[dg.AssetKey] = frozenset(),
 ) -> dg.Definitions:
     jobs: dict[str, dg.JobDefinition] = {}
     plans: list[Plan] = []
@@ -96,7 +102,9 @@ def _definitions(
     _report(without_sensors, "is there, but none of its sensors is", is_strict)
     made = list(zip(plans, jobs.values(), strict=True))
     assets = (
-        asset_definitions(made, assets_of) if assets_of else [found for one in made for found in offered_assets(*one)]
+        asset_definitions(made, assets_of, defined_elsewhere)
+        if assets_of
+        else [found for one in made for found in offered_assets(*one)]
     )
     return dg.Definitions(
         assets=assets,

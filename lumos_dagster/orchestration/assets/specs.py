@@ -37,13 +37,15 @@ class _Asset:
     jobs: dict[str, Plan] = field(default_factory=dict)
 
 
-def asset_definitions(jobs: Iterable[tuple[Plan, dg.JobDefinition]], name: str) -> list[Declared]:
+def asset_definitions(
+    jobs: Iterable[tuple[Plan, dg.JobDefinition]], name: str, defined_elsewhere: frozenset[dg.AssetKey] = frozenset()
+) -> list[Declared]:
     """The assets and checks of these jobs; `name` tells them from those of other folders merged with them."""
     jobs = list(jobs)
     specs = _specs([plan for plan, _ in jobs])
     made = graph_assets(jobs, specs)
-    by_graph = {key for definition in made for key in definition.keys}
-    found: list[Declared] = [*made, *(spec for key, spec in specs.items() if key not in by_graph)]
+    defined = defined_elsewhere.union(*(definition.keys for definition in made))
+    found: list[Declared] = [*made, *(spec for key, spec in specs.items() if key not in defined)]
     checks = {(spec.asset_key, spec.name): spec for plan, _ in jobs for spec in check_specs(plan)}
     return [*found, _checks(list(checks.values()), name)] if checks else found
 

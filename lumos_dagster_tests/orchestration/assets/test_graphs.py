@@ -55,6 +55,17 @@ jobs:
 dag: {{dependencies: {{load: [read]}}}}
 """
 
+FLAKY = """
+from pathlib import Path
+tried = Path(__file__).with_name("tried")
+
+def twice(rows):
+    if not tried.exists():
+        tried.touch()
+        raise OSError("not yet")
+    return rows
+"""
+
 pytestmark = pytest.mark.filterwarnings("ignore:Parameter `")  # execute_in_process builds definitions once more
 
 
@@ -184,6 +195,41 @@ def test_what_two_jobs_offer_is_the_first_ones_and_the_other_says_so(
     monkeypatch.setenv("LUMOS_STRICT", "1")
     with pytest.raises(Exception, match="Give one of the two loaders an `asset` of its own"):
         build_definitions(jobs)
+
+
+def test_an_op_of_an_asset_is_tried_again_as_its_entry_says(
+    jobs: Path, instance: dg.DagsterInstance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (jobs / "report.yaml").unlink()
+    (tmp_path / "flaky_once.py").write_text(FLAKY)
+    monkeypatch.syspath_prepend(tmp_path)
+    text = (jobs / "shop.yaml").read_text().replace("transformer_type: json", "transformer_type: python")
+    options = "options: {function: flaky_once:twice}\n    retry: {count: 1}"
+    (jobs / "shop.yaml").write_text(
+        text.replace("options: {transforms: [{operation: validate, field: n, rule: not_null}]}", options)
+    )
+    result = materialise(jobs, instance)
+    retried = [event.step_key for event in result.all_events if event.event_type_value == "STEP_UP_FOR_RETRY"]
+    assert retried == ["shop__assets.ok"]
+    assert result.success
+    assert told(result) == {"orders": 1, "out.csv": 1}
+    assert (tmp_path / "out.csv").read_text() == "n\n1\n2\n"
+
+
+def test_an_asset_of_ones_own_is_the_source_of_a_job_that_is_merged_with_it(jobs: Path, tmp_path: Path) -> None:
+    keys = {key.path[-1]: key for key in build_definitions(jobs).resolve_asset_graph().get_all_asset_keys()}
+
+    @dg.asset(key=keys["in.csv"])
+    def download() -> None:
+        """Somebody's own."""
+
+    own = dg.Definitions(assets=[download])
+    merged = dg.Definitions.merge(build_definitions(jobs, defined_elsewhere=[download.key]), own)
+    graph = merged.resolve_asset_graph()
+    assert graph.get(keys["orders"]).parent_keys == {download.key}
+    assert graph.get(download.key).is_materializable
+    with pytest.raises(dg.DagsterInvalidDefinitionError, match=r"in\.csv"):
+        dg.Definitions.merge(build_definitions(jobs), own).resolve_asset_graph()
 
 
 @pytest.mark.slow
