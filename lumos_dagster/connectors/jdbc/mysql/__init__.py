@@ -8,6 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from lumos_dagster.ahead import ahead
 from lumos_dagster.connectors.jdbc.database import Column, Database
 from lumos_dagster.connectors.jdbc.forms import Forms
 from lumos_dagster.connectors.jdbc.mysql import types
@@ -232,16 +233,18 @@ class MySQL(Database):
         return types.text_type(width)
 
     def append(self, raw: Any, table: str, columns: Sequence[Column], batches: Iterator[pa.RecordBatch]) -> int:
-        from lumos_dagster.connectors.jdbc.mysql.sending import insert, load_file
+        from lumos_dagster.connectors.jdbc.mysql.sending import insert, lines_of, load_file
 
         names = [self.quote(column.name) for column in columns]
         ((takes_files,),) = self.execute(raw, "SELECT @@local_infile").fetchall()
+        takes_files = takes_files == "1"
         arrived = 0
-        for batch in batches:
-            if batch.num_rows and takes_files == "1" and load_file(raw, table, names, columns, batch):
-                arrived += batch.num_rows
-            elif batch.num_rows:
-                arrived += insert(raw, table, names, batch)
+        with ahead((batch, lines_of(batch) if takes_files else b"") for batch in batches if batch.num_rows) as made:
+            for batch, lines in made:
+                if takes_files and load_file(raw, table, names, columns, lines, batch.num_rows):
+                    arrived += batch.num_rows
+                else:
+                    arrived += insert(raw, table, names, batch)
         return arrived
 
     def read(

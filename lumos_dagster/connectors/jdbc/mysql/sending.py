@@ -1,5 +1,6 @@
 """Rows to MySQL: by LOAD DATA where the server allows it and has nothing to complain of, else by strict INSERTs."""
 
+import io
 import tempfile
 from collections.abc import Sequence
 from typing import Any
@@ -14,8 +15,8 @@ _SAVEPOINT = "lumos_file"
 _RAW, _ESCAPED = ["\\", "\t", "\n", "\r", "\0"], ["\\\\", "\\t", "\\n", "\\r", "\\0"]
 
 
-def load_file(raw: Any, table: str, names: Sequence[str], columns: Sequence[Column], batch: pa.RecordBatch) -> bool:
-    """Send a batch by LOAD DATA LOCAL; False, with nothing done, where not every row arrived just as it was.
+def load_file(raw: Any, table: str, names: Sequence[str], columns: Sequence[Column], lines: bytes, rows: int) -> bool:
+    """Send the lines of so many rows by LOAD DATA LOCAL; False, with nothing done, where one did not arrive as it was.
 
     The server drops, cuts and clamps what does not fit, and only warns of it, however strict its mode is.
     """
@@ -25,7 +26,7 @@ def load_file(raw: Any, table: str, names: Sequence[str], columns: Sequence[Colu
             made.append(f"{name} = {through.format(f'@v{number}')}")
         places.append(f"@v{number}" if through else name)
     with tempfile.NamedTemporaryFile(prefix="lumos-", suffix=".tsv") as file, raw.cursor() as cursor:
-        file.write(_lines(batch).encode())
+        file.write(lines)
         file.flush()
         cursor.execute(f"SAVEPOINT {_SAVEPOINT}")
         cursor.execute(
@@ -35,7 +36,7 @@ def load_file(raw: Any, table: str, names: Sequence[str], columns: Sequence[Colu
         arrived = cursor.rowcount
         cursor.execute("SHOW COUNT(*) WARNINGS")
         ((warnings,),) = cursor.fetchall()
-        if arrived != batch.num_rows or warnings != "0":
+        if arrived != rows or warnings != "0":
             cursor.execute(f"ROLLBACK TO SAVEPOINT {_SAVEPOINT}")
             return False
         cursor.execute(f"RELEASE SAVEPOINT {_SAVEPOINT}")
@@ -62,17 +63,24 @@ def _through(column: Column) -> str:
     return "CAST({} AS UNSIGNED)" if column.sql_type.startswith(("bit", "year")) else ""
 
 
-def _lines(batch: pa.RecordBatch) -> str:
+def lines_of(batch: pa.RecordBatch) -> bytes:
     """The batch as LOAD DATA reads it if nothing else is said: tabs, escapes by backslash, \\N for null."""
-    texts = [pl.Series(str(number), pl.from_arrow(_text(column))) for number, column in enumerate(batch.columns)]
-    frame = pl.DataFrame(texts)
-    fields = []
+    columns = []
     for number, column in enumerate(batch.columns):
-        field = pl.col(str(number))
-        escaped = field.str.replace_many(_RAW, _ESCAPED) if _is_free(column.type) else field
-        fields.append(escaped.fill_null("\\N"))
-    lines: str = frame.select(pl.concat_str(fields, separator="\t").str.join("\n")).item()
-    return f"{lines}\n"
+        texts = pl.Series(str(number), pl.from_arrow(column if _is_plain(column.type) else _text(column)))
+        columns.append(_escaped(texts) if _is_free(column.type) else texts)
+    lines = io.BytesIO()
+    pl.DataFrame(columns).write_csv(lines, include_header=False, separator="\t", quote_style="never", null_value="\\N")
+    return lines.getvalue()
+
+
+def _escaped(texts: pl.Series) -> pl.Series:
+    return texts.to_frame("text").select(pl.col("text").str.replace_many(_RAW, _ESCAPED).alias(texts.name)).to_series()
+
+
+def _is_plain(kind: pa.DataType) -> bool:
+    """Whether polars writes the values as `as_text` does."""
+    return pa.types.is_integer(kind) or pa.types.is_decimal128(kind) or pa.types.is_date32(kind)
 
 
 def _is_free(kind: pa.DataType) -> bool:
