@@ -1,6 +1,7 @@
 """The base of every model that a job file is read into: immutable, and strict about its keys."""
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, Self
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, ModelWrapValidatorHandler, ValidationError, model_validator
@@ -22,7 +23,8 @@ class StrictModel(BaseModel):
     )
 
     @classmethod
-    def option_names(cls) -> dict[str, tuple[str, ...]]:
+    @cache
+    def option_names(cls) -> Mapping[str, tuple[str, ...]]:
         """Each option as it is written in YAML, with its other accepted spellings."""
         names: dict[str, tuple[str, ...]] = {}
         for name, field in cls.model_fields.items():
@@ -31,12 +33,14 @@ class StrictModel(BaseModel):
         return names
 
     @classmethod
-    def fields_by_option(cls) -> dict[str, FieldInfo]:
+    @cache
+    def fields_by_option(cls) -> Mapping[str, FieldInfo]:
         """Each option's field, under the option's first spelling."""
         return dict(zip(cls.option_names(), cls.model_fields.values(), strict=True))
 
     @classmethod
-    def option_texts(cls) -> dict[str, str]:
+    @cache
+    def option_texts(cls) -> Mapping[str, str]:
         """What is said of each option, under its first spelling; "" where nothing is."""
         texts = field_docstrings(cls)
         names = zip(cls.option_names(), cls.model_fields.items(), strict=True)

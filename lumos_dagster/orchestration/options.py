@@ -3,6 +3,7 @@
 import types
 from collections.abc import Mapping
 from enum import Enum
+from functools import cache
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from urllib.parse import urlsplit
 
@@ -11,7 +12,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined, to_jsonable_python
 
 from lumos_dagster.config.model import Entry
-from lumos_dagster.interface import is_secret
+from lumos_dagster.interface import Component, is_secret
 from lumos_dagster.values import Raw, has_placeholder
 
 _SCALARS: Mapping[object, object] = {str: str, int: int, float: float, bool: bool}
@@ -20,9 +21,10 @@ _NO_DEFAULT = object()
 
 def config_schema(entry: Entry) -> dict[str, dg.Field]:
     """One field per option of the entry's component, under its first spelling."""
-    texts = entry.component.option_texts()
-    fields = entry.component.fields_by_option()
-    return {name: _field(name, field, entry, " ".join(texts[name].split())) for name, field in fields.items()}
+    return {
+        name: _field(name, entry) if name in entry.options else _unwritten(name, entry.component)
+        for name in entry.component.fields_by_option()
+    }
 
 
 def changed_options(entry: Entry, config: Mapping[str, Raw]) -> dict[str, Raw]:
@@ -31,9 +33,21 @@ def changed_options(entry: Entry, config: Mapping[str, Raw]) -> dict[str, Raw]:
     return {name: value for name, value in config.items() if name not in shown or value != shown[name]}
 
 
-def _field(name: str, field: FieldInfo, entry: Entry, description: str) -> dg.Field:
-    default = _default(name, field, entry)
-    kind = _config_type(f"{entry.component.__name__}_{name}", field.annotation, default)
+@cache
+def _unwritten(name: str, component: type[Component]) -> dg.Field:
+    """The field of an option that the YAML does not set: the same in every job."""
+    field = component.fields_by_option()[name]
+    return _shown(name, component, _own_default(field))
+
+
+def _field(name: str, entry: Entry) -> dg.Field:
+    return _shown(name, entry.component, _default(name, entry.component.fields_by_option()[name], entry))
+
+
+def _shown(name: str, component: type[Component], default: object) -> dg.Field:
+    field = component.fields_by_option()[name]
+    description = " ".join(component.option_texts()[name].split())
+    kind = _config_type(f"{component.__name__}_{name}", field.annotation, default)
     if default is _NO_DEFAULT:
         note = "Set in the YAML; not shown, as it may hold a secret." if is_secret(field) else ""
         return dg.Field(kind, is_required=False, description=" ".join((description, note)).strip())
@@ -46,6 +60,10 @@ def _default(name: str, field: FieldInfo, entry: Entry) -> object:
         value = entry.options[name]
         inside = any(not has_placeholder(secret) for secret in entry.component.hidden({name: value}))
         return _NO_DEFAULT if inside or (is_secret(field) and _tells_a_secret(value)) else value
+    return _own_default(field)
+
+
+def _own_default(field: FieldInfo) -> object:
     if field.default is PydanticUndefined or field.default is None:
         return _NO_DEFAULT
     return to_jsonable_python(field.default)
