@@ -1,6 +1,6 @@
 """Items made ready by a thread, in their order, while those before them are being used."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from queue import Empty, Queue
@@ -20,10 +20,11 @@ class _End:
 
 
 @contextmanager
-def ahead(items: Iterator[Item]) -> Iterator[Iterator[Item]]:
+def ahead(items: Iterator[Item], end: Callable[[], None] = lambda: None) -> Iterator[Iterator[Item]]:
     """The same items; what making one of them raises comes in its place.
 
-    When the block ends, so has the thread, as soon as it has made the item that it is at.
+    When the block ends before the items do, `end` is called to break what the thread is waiting for, and the thread
+    ends with the item that it is at.
     """
     queue: Queue[Any] = Queue(_MOST)
     left = Event()
@@ -45,6 +46,8 @@ def ahead(items: Iterator[Item]) -> Iterator[Iterator[Item]]:
         yield _taken(queue)
     finally:
         left.set()
+        if thread.is_alive():
+            end()
         while thread.is_alive():  # a full queue must not hold it up
             with suppress(Empty):
                 queue.get(timeout=_PAUSE_SECONDS)

@@ -44,3 +44,15 @@ class Cancellation:
         finally:
             with self._lock:
                 self._hooks.remove(hook)
+
+    @contextmanager
+    def child(self) -> Iterator["Cancellation"]:
+        """One for work that can be ended while this goes on; what cancels this one cancels it too."""
+        own = Cancellation()
+
+        def pass_on() -> None:
+            if self._error is not None:
+                own.cancel(self._error)
+
+        with self.interrupting(pass_on):
+            yield own

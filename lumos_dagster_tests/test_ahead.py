@@ -50,3 +50,15 @@ def test_few_are_made_before_they_are_asked_for_and_none_after_the_block() -> No
         assert next(items) == 0
     assert threading.active_count() == before
     assert len(made) < 10
+
+
+def test_a_thread_that_waits_is_told_when_nobody_takes_any_more() -> None:
+    told = threading.Event()
+
+    def made() -> Iterator[int]:
+        yield 0
+        told.wait()
+
+    with ahead(made(), told.set) as items:
+        assert next(items) == 0
+    assert told.is_set()

@@ -11,7 +11,7 @@ from lumos_dagster.accounting import MAX_REJECTS, Book, Task, counted_in
 from lumos_dagster.ahead import ahead
 from lumos_dagster.columns import column_problems
 from lumos_dagster.combination import Combination, Pick
-from lumos_dagster.errors import ConfigError, DataError, Problem
+from lumos_dagster.errors import ConfigError, DataError, Interrupted, Problem
 from lumos_dagster.files import join
 from lumos_dagster.interface import Combiner, Component, Deferred, Extraction, Loader, Transformation
 from lumos_dagster.lineage import Lineage
@@ -131,14 +131,16 @@ def _load(node: Node, deferred: Deferred[Loader], rows: Relation, book: Book) ->
         )
     accepted = None
     with ExitStack() as stack:
-        reader = stack.enter_context(rows.open(book))
+        reading = stack.enter_context(book.stoppable())
+        reader = stack.enter_context(rows.open(reading))
         task = stack.enter_context(deferred.task(book))
         task.windows = _windows(node, deferred.run)
         if node.children:
             accepted = stack.enter_context(spool_writer(_spool_url(node, deferred.run), reader.schema))
             task.accept = accepted.write
         task.schema, count = reader.schema, task.count
-        batches = stack.enter_context(ahead(reader))
+        ended = Interrupted("the load has ended")
+        batches = stack.enter_context(ahead(reader, lambda: reading.cancellation.cancel(ended)))
         result = loader.write(counted_in(_measured(reader.schema, batches, task), task), task)
         count.inserted, count.updated, count.unchanged = result.inserted, result.updated, result.unchanged
         count.merged, count.unmatched, count.bytes = result.merged, result.unmatched, result.bytes or count.bytes

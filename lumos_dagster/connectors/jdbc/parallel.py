@@ -26,13 +26,7 @@ _PAUSE_SECONDS = 0.01
 def stoppable(task: Task) -> Iterator[Task]:
     """The same task with a cancellation of its own, so that what runs for it can be ended while the task goes on."""
     own = copy.copy(task)
-    own.cancellation = Cancellation()
-
-    def pass_on() -> None:
-        if task.cancellation.error is not None:
-            own.cancellation.cancel(task.cancellation.error)
-
-    with task.cancellation.interrupting(pass_on):
+    with task.cancellation.child() as own.cancellation:
         yield own
 
 
