@@ -28,6 +28,7 @@ test: .venv/.installed-test ## lint, types, import floors and the whole default 
 
 test-slow: .venv/.installed-test .venv/.installed-slow ## the long tests: fuzzing, large files, then the whole kill matrix
 	$(BIN)/python -m pytest -m slow -n 0 --timeout 1800
+	$(BIN)/python -m pytest --hypothesis-profile thorough --timeout 1800 lumos_dagster_tests/transforms lumos_dagster_tests/connectors/csv
 	$(BIN)/python -m lumos_dagster_tests.kill
 
 screenshots: .venv/.installed-test ## the pictures of the UI in docs/images, taken by its tests

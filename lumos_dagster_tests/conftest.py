@@ -9,7 +9,9 @@ from hypothesis import settings
 from lumos_dagster.accounting import Book
 from lumos_dagster.values import RunContext
 
-settings.register_profile("lumos", deadline=None)  # how long an example takes depends on what else the machine does
+# How long an example takes depends on what else the machine does.
+settings.register_profile("lumos", deadline=None, max_examples=40)
+settings.register_profile("thorough", deadline=None, max_examples=300)
 settings.load_profile("lumos")
 
 pytest_plugins = [

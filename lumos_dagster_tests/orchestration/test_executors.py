@@ -62,7 +62,7 @@ def rows(project: Path, query: str) -> list[tuple[object, ...]]:
     return found
 
 
-@pytest.mark.parametrize("executor", ["in_process", "multiprocess"])
+@pytest.mark.parametrize("executor", ["in_process", pytest.param("multiprocess", marks=pytest.mark.slow)])
 def test_memory_is_seen_by_every_op_of_the_run_under_both_executors(executor: str, project: Path) -> None:
     (project / "jobs" / "branches.yaml").write_text(BRANCHES)
     done = run(project, "lumos", "run", "branches", "--executor", executor, "--json")

@@ -214,7 +214,7 @@ def _told(process: "subprocess.Popen[str]") -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("executor", "mode"),
     [
-        ("in_process", "streaming"),
+        pytest.param("in_process", "streaming", marks=pytest.mark.slow),
         pytest.param("multiprocess", "staged", marks=pytest.mark.slow),
         pytest.param("in_process", "staged", marks=pytest.mark.slow),
         pytest.param("multiprocess", "streaming", marks=pytest.mark.slow),

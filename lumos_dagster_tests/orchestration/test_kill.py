@@ -69,7 +69,7 @@ def wait_until_the_load_waits(postgres: PostgresDatabase, process: "subprocess.P
     raise AssertionError("the load never came to the row")
 
 
-@pytest.mark.parametrize("mode", ["staged", "streaming"])
+@pytest.mark.parametrize("mode", [pytest.param("staged", marks=pytest.mark.slow), "streaming"])
 def test_a_load_killed_in_the_middle_and_resumed_has_every_row_once(
     mode: str, project: Path, postgres: PostgresDatabase
 ) -> None:
@@ -113,6 +113,7 @@ def test_ctrl_c_ends_the_run_while_a_statement_blocks(project: Path, postgres: P
     assert postgres.rows("select count(*) from target") == [(0,)]
 
 
+@pytest.mark.slow
 def test_an_op_that_outlives_its_run_is_not_joined_by_another(project: Path, postgres: PostgresDatabase) -> None:
     (project / "job.yaml").write_text(JOB.format(executor="multiprocess", mode="staged", url=postgres.url))
     with another_holds_a_row(postgres):

@@ -53,7 +53,10 @@ def test_a_right_extractor_and_transformer_pass(installed: Install) -> None:
     [
         ("yield pa.table", "import random\n        yield pa.table", None, ""),
         ("range(1, self.count + 1)", "[__import__('time').perf_counter_ns()]", "gives_the_same_each_time", "different rows"),
-        ("        yield pa.table", "        LEFT.append(open(__file__))\n        yield pa.table", "closes_what_it_opens", "left open"),
+        pytest.param(
+            "        yield pa.table", "        LEFT.append(open(__file__))\n        yield pa.table",
+            "closes_what_it_opens", "left open", marks=pytest.mark.slow,
+        ),
     ],
 )  # fmt: skip
 def test_a_fault_is_found(installed: Install, old: str, new: str, check: str | None, said: str) -> None:

@@ -15,7 +15,7 @@ SECTIONS = {
     title: "\n".join(re.findall(r"^```sh\n(.*?)^```$", text, re.MULTILINE | re.DOTALL))
     for title, text in re.findall(r"^## (.*?)\n(.*?)(?=^## |\Z)", GUIDE, re.MULTILINE | re.DOTALL)
 }
-QUICK = ("Python", "Native, in C")
+QUICK = ("Python",)
 """The others need larger compilers, or more time."""
 
 
