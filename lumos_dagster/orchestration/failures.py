@@ -23,7 +23,7 @@ def guarded(work: Callable[[], T], retry: Retry, retry_number: int, op: str) -> 
     except LumosError as error:
         if not isinstance(error, _NOT_RETRIED) and retry_number < retry.count:
             raise _retry(retry, retry_number) from _bare(error)
-        raise _failure(op, str(error), type(error).__name__, retry_number) from None
+        raise _failure(op, str(_bare(error)), type(error).__name__, retry_number) from None
     except Exception as error:
         if retry_number < retry.count:
             raise _retry(retry, retry_number) from error

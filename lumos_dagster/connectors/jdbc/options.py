@@ -81,7 +81,7 @@ class LoadOptions(JdbcOptions):
     create_table: bool = False
     """Make the table where it is missing: by `table_schema`, else from the input's columns."""
     table_schema: str | None = None
-    """The table's DDL. Columns that the input has beyond it are left out and counted."""
+    """The table's DDL, a whole CREATE TABLE. Columns that the input has beyond it are left out and counted."""
     pre_sql: Texts = ()
     """SQL to run before the rows, in their transaction; behind `create_table`. A text or a list."""
     pre_sql_commits: bool = False
@@ -92,6 +92,13 @@ class LoadOptions(JdbcOptions):
     """Input column -> table column, where the names differ."""
     schema_change: Literal["error", "add_columns", "ignore"] = "error"
     """What becomes of input columns that the table lacks, unless `table_schema` is given."""
+
+    @field_validator("table_schema")
+    @classmethod
+    def _whole_statement(cls, ddl: str | None) -> str | None:
+        if ddl is not None and not has_placeholder(ddl) and "create" not in ddl.lower():
+            raise ValueError("give the whole statement: CREATE TABLE name (column type, ..)")
+        return ddl
 
     @model_validator(mode="after")
     def _keys_stay_together(self) -> Self:

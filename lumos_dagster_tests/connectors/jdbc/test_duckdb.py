@@ -1,5 +1,6 @@
 """What is DuckDB's own: its file and who may have it, its types, and the savepoints that it lacks."""
 
+import os
 import subprocess
 import sys
 from decimal import Decimal
@@ -146,3 +147,21 @@ def test_nothing_is_fetched_from_elsewhere(duckdb_place: Place) -> None:
 def _made(place: Place) -> Place:
     place.sql("create table if not exists t (id integer)")
     return place
+
+
+def test_a_run_that_fails_says_why_and_nothing_of_the_drivers_own(tmp_path: Path) -> None:
+    (tmp_path / "job.yaml").write_text(
+        "{version: 1, name: Duck, jobs: {"
+        "read: {type: extractor, extractor_type: memory, options: {records: [{a: 1}]}}, "
+        "load: {type: loader, loader_type: jdbc, options: {connection_string: 'jdbc:duckdb:x.duckdb', table_name: gone, "
+        "pre_sql: 'create table t (a int)'}}}, dag: {dependencies: {load: [read]}}}"
+    )
+    (tmp_path / "home").mkdir()
+    done = subprocess.run(
+        [str(Path(sys.executable).with_name("lumos")), "run", "job.yaml"],
+        cwd=tmp_path, capture_output=True, text=True, check=False, timeout=100,
+        env={**os.environ, "DAGSTER_HOME": str(tmp_path / "home")},
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert 'there is no table "gone"' in done.stdout + done.stderr
+    assert "leaked" not in done.stdout + done.stderr

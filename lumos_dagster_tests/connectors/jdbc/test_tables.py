@@ -194,3 +194,8 @@ def test_what_has_no_column_type(place: Place) -> None:
         DataError, match=r"cannot add column 'v': (PostgreSQL|MySQL|DuckDB) has no column type for duration"
     ):
         place.load(table, schema_change="add_columns")
+
+
+def test_columns_alone_are_no_ddl(sqlite_place: Place) -> None:
+    with pytest.raises(ValueError, match="give the whole statement: CREATE TABLE"):
+        sqlite_place.load([{"id": 1}], table_schema="id int")
