@@ -19,7 +19,7 @@ Options = Mapping[str, object]
 
 
 PLACES = ["csv", "memory", "jdbc sqlite", "jdbc postgresql", "mongodb"]
-CASES = [*(("in_process", place) for place in PLACES if place != "jdbc postgresql"), ("multiprocess", "memory")]
+CASES = [*(("in_process", place) for place in ("csv", "jdbc sqlite", "mongodb")), ("multiprocess", "memory")]
 ALL_CASES = [(executor, place) for executor in ("in_process", "multiprocess") for place in PLACES]
 LONG_CASES = [case for case in ALL_CASES if case not in CASES]
 

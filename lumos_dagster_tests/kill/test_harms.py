@@ -63,6 +63,7 @@ def test_no_room_for_a_file(execution: Execution, place: Bench) -> None:
     assert ("spool" if execution == "staged" else "target.csv") in place.log.read_text()
 
 
+@pytest.mark.slow
 def test_no_room_for_a_database_in_a_file(place: Bench) -> None:
     outcome = full_file(Load(place, line_named("sqlite: insert"), "streaming", SQLite(place.folder)))
     assert (outcome.problem, outcome.between) == ("", "old")
@@ -81,6 +82,7 @@ def test_a_load_by_batches_that_is_overtaken_commits_no_more(place: Bench, on_ma
     assert (outcome.problem, outcome.between) == ("", "part")
 
 
+@pytest.mark.slow
 def test_a_kill_by_the_clock(place: Bench, on_mongodb: MongoDB) -> None:
     outcome = kill_by_clock(Load(place, line_named("mongodb: replace"), "streaming", on_mongodb), 0.3)
     assert outcome.problem == "", outcome.harm

@@ -32,7 +32,7 @@ dag: {{dependencies: {{clean: [read], load: [clean]}}}}
     ("password", "id_", "said"),
     [
         ("RIGHT", "2", "load: done, 2 rows"),
-        ("RIGHT", "x", "set on_error: null, reject or skip"),
+        pytest.param("RIGHT", "x", "set on_error: null, reject or skip", marks=pytest.mark.slow),
         ("WRONG", "2", "password authentication failed"),
     ],
     ids=["right", "a bad row", "a wrong password"],
