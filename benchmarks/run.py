@@ -75,7 +75,8 @@ def measured(work: Work, bench: Bench, rounds: int, *, with_peers: bool) -> str:
                 if (sums := work.sums(bench)) != bench.rows.sums:
                     raise FailedError(f"other rows: {sums} for {bench.rows.sums}")
             except (FailedError, subprocess.CalledProcessError) as error:
-                failed[name] = " ".join(str(getattr(error, "stderr", "") or error).split())[-300:]
+                told = str(getattr(error, "stderr", "") or error).replace(str(PROJECT), ".")
+                failed[name] = " ".join(told.split())[-300:]
                 continue
             taken.setdefault(name, []).append(found)
     return "\n".join(_table(work, taken, failed))
