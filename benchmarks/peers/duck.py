@@ -28,7 +28,7 @@ def _place(connection: "duckdb.DuckDBPyConnection", place: str, name: str) -> st
     if place.startswith("csv:"):
         return f"read_csv('{place[4:]}', header = true, columns = {COLUMNS})"
     url, _, table = place.partition("#")
-    kind = url.partition(":")[0]
+    kind = url.partition(":")[0].partition("+")[0].replace("mariadb", "mysql")
     extension = {"postgresql": "postgres_scanner", "mysql": "mysql_scanner", "sqlite": "sqlite_scanner"}[kind]
     import_extension(extension, con=connection)
     connection.execute(f"load {extension}")
