@@ -27,7 +27,7 @@ def ahead(items: Iterator[Item], end: Callable[[], None] = lambda: None) -> Iter
     ends with the item that it is at.
     """
     queue: Queue[Any] = Queue(_MOST)
-    left = Event()
+    left, done = Event(), Event()
 
     def fill() -> None:
         end = _End()
@@ -38,6 +38,7 @@ def ahead(items: Iterator[Item], end: Callable[[], None] = lambda: None) -> Iter
                     break
         except BaseException as error:
             end.error = error
+        done.set()
         queue.put(end)
 
     thread = Thread(target=fill, daemon=True)
@@ -46,7 +47,7 @@ def ahead(items: Iterator[Item], end: Callable[[], None] = lambda: None) -> Iter
         yield _taken(queue)
     finally:
         left.set()
-        if thread.is_alive():
+        if not done.is_set():
             end()
         while thread.is_alive():  # a full queue must not hold it up
             with suppress(Empty):

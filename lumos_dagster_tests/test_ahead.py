@@ -62,3 +62,11 @@ def test_a_thread_that_waits_is_told_when_nobody_takes_any_more() -> None:
     with ahead(made(), told.set) as items:
         assert next(items) == 0
     assert told.is_set()
+
+
+def test_nothing_is_broken_where_all_were_taken() -> None:
+    told = threading.Event()
+    for _ in range(200):
+        with ahead(iter([1]), told.set) as items:
+            assert list(items) == [1]
+    assert not told.is_set()
