@@ -37,7 +37,8 @@ class Ledger:
         about = (task.run.load_id, task.run.job, task.op, table.quoted)
         self.key = hashlib.sha256("\0".join(about).encode()).hexdigest()
         self._about = [_within(text, width) for text, width in zip(about, _ABOUT.values(), strict=True)]
-        self._epoch = self._before = 0
+        self._epoch = 0
+        self._befores = {0}  # as it stood before each of our claims; exactly these, since others draw theirs too
         self._ends = False
 
     def is_there(self, raw: Any) -> bool:
@@ -80,14 +81,15 @@ class Ledger:
         drawn = secrets.randbelow(1 << 32) + 1
         self._run(raw, f"UPDATE {self._table} SET epoch = epoch + {step} WHERE load_key = {key}", [drawn, self.key])
         epoch, result = self._read(raw) or (0, None)
-        self._epoch, self._before = int(epoch), int(epoch) - drawn
+        self._epoch = int(epoch)
+        self._befores.add(self._epoch - drawn)
         return Done.from_json(result) if result else None
 
     def has_ended(self, raw: Any) -> bool:
         """Whether the last commit, of which no answer came, ended the load. TerminalError where another process did."""
         epoch, result = self._read(raw) or (0, None)
         ended = result is not None and Done.from_json(result).upto is None
-        is_ours, is_old = int(epoch) == self._epoch, int(epoch) <= self._before
+        is_ours, is_old = int(epoch) == self._epoch, int(epoch) in self._befores
         if not (is_ours or is_old) or (ended and not self._ends):
             raise TerminalError(_TAKEN_OVER)
         return ended
