@@ -28,12 +28,12 @@ def _place(connection: "duckdb.DuckDBPyConnection", place: str, name: str) -> st
     if place.startswith("csv:"):
         return f"read_csv('{place[4:]}', header = true, columns = {COLUMNS})"
     url, _, table = place.partition("#")
-    kind = url.partition(":")[0].partition("+")[0].replace("mariadb", "mysql")
-    extension = {"postgresql": "postgres_scanner", "mysql": "mysql_scanner", "sqlite": "sqlite_scanner"}[kind]
+    kind = url.removeprefix("jdbc:").partition(":")[0]
+    extension = {"postgresql": "postgres_scanner", "mariadb": "mysql_scanner", "sqlite": "sqlite_scanner"}[kind]
     import_extension(extension, con=connection)
     connection.execute(f"load {extension}")
     attached = url.removeprefix("sqlite:") if kind == "sqlite" else url
-    if kind == "mysql":
+    if kind == "mariadb":
         _, _, rest = url.partition("://root@")
         host, _, database = rest.partition("/")
         address, _, port = host.partition(":")
