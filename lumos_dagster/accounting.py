@@ -1,6 +1,5 @@
 """Where every row went: counts per stage, bad rows and what became of them, and the balance between them."""
 
-import copy
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -198,7 +197,8 @@ class Task:
             self._rejects.append(tempfile.SpooledTemporaryFile(max_size=1 << 20))  # noqa: SIM115 - closed in _publish
         for bad in rows:
             record = vars(self._attempt) | {name: getattr(bad, name) for name in _TOLD}
-            self._rejects[0].write(rejects.line({name: value for name, value in record.items() if name != "storage"}))
+            del record["storage"]
+            self._rejects[0].write(rejects.line(record))
 
     def publish(self) -> None:
         """Put the rejects where they can be read, also as the evidence of a failure."""
@@ -246,13 +246,6 @@ class Book:
         return self
 
     @contextmanager
-    def stoppable(self) -> Iterator["Book"]:
-        """The same accounts, for stages that can be ended while the others go on."""
-        own = copy.copy(self)
-        with self.cancellation.child() as own.cancellation:
-            yield own
-
-    @contextmanager
     def task(self, op: str, on_error: OnError = "fail", max_rejects: str = MAX_REJECTS) -> Iterator[Task]:
         """The stage `op`, timed while the block runs; its rejects are published when the block ends well."""
         task = self.tasks[op] = Task(op, self, on_error, max_rejects)
@@ -297,4 +290,5 @@ def counted_out(rows: pa.RecordBatchReader, task: Task) -> Iterator[pa.RecordBat
 
 
 def _short(value: Any) -> str:
-    return text if len(text := repr(value)) <= 80 else text[:77] + "..."
+    text = repr(value)
+    return text if len(text) <= 80 else text[:77] + "..."

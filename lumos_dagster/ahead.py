@@ -30,16 +30,16 @@ def ahead(items: Iterator[Item], end: Callable[[], None] = lambda: None) -> Iter
     left, done = Event(), Event()
 
     def fill() -> None:
-        end = _End()
+        last = _End()
         try:
             for item in items:
                 queue.put(item)
                 if left.is_set():
                     break
         except BaseException as error:
-            end.error = error
+            last.error = error
         done.set()
-        queue.put(end)
+        queue.put(last)
 
     thread = Thread(target=fill, daemon=True)
     thread.start()

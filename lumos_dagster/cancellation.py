@@ -1,8 +1,10 @@
 """How an attempt is told to stop: a flag checked between batches, and hooks that break a blocking call."""
 
+import copy
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Protocol, TypeVar
 
 from lumos_dagster.errors import LumosError
 
@@ -45,14 +47,25 @@ class Cancellation:
             with self._lock:
                 self._hooks.remove(hook)
 
-    @contextmanager
-    def child(self) -> Iterator["Cancellation"]:
-        """One for work that can be ended while this goes on; what cancels this one cancels it too."""
-        own = Cancellation()
 
-        def pass_on() -> None:
-            if self._error is not None:
-                own.cancel(self._error)
+class Cancellable(Protocol):
+    """What is done under a cancellation: a task, or the book of several."""
 
-        with self.interrupting(pass_on):
-            yield own
+    cancellation: Cancellation
+
+
+C = TypeVar("C", bound=Cancellable)
+
+
+@contextmanager
+def stoppable(work: C) -> Iterator[C]:
+    """The same with a cancellation of its own: it can be ended while the rest goes on, and ends with the rest, too."""
+    own = copy.copy(work)
+    own.cancellation = Cancellation()
+
+    def pass_on() -> None:
+        if work.cancellation.error is not None:
+            own.cancellation.cancel(work.cancellation.error)
+
+    with work.cancellation.interrupting(pass_on):
+        yield own

@@ -28,9 +28,9 @@ from lumos_dagster.conversion.exact import from_values
 from lumos_dagster.conversion.frames import Array, is_text
 from lumos_dagster.conversion.plain import read_plainly
 from lumos_dagster.conversion.reading import from_text
-from lumos_dagster.conversion.writing import as_text
+from lumos_dagster.conversion.writing import as_text, as_written
 
-__all__ = ["Converted", "as_text", "convert", "is_text"]
+__all__ = ["Converted", "as_text", "as_written", "convert", "is_text"]
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,13 @@ def as_text(column: Array) -> Array:
     return compute(column, VALUE.cast(pl.String), pa.string())
 
 
+def as_written(column: Array) -> Array:
+    """The column itself where polars writes its values into a CSV as `as_text` does, else their texts."""
+    kind = column.type
+    plain = (types.is_integer, types.is_decimal128, types.is_date32, types.is_boolean)
+    return column if any(is_one(kind) for is_one in plain) else as_text(column)
+
+
 def _timestamp(column: Array) -> Array:
     kind = column.type
     suffix = ""

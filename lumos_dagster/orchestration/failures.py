@@ -21,9 +21,10 @@ def guarded(work: Callable[[], T], retry: Retry, retry_number: int, op: str) -> 
     try:
         return work()
     except LumosError as error:
-        if not isinstance(error, _NOT_RETRIED) and retry_number < retry.count:
-            raise _retry(retry, retry_number) from _bare(error)
-        raise _failure(op, str(_bare(error)), type(error).__name__, retry_number) from None
+        bare = _bare(error)
+        if not isinstance(bare, _NOT_RETRIED) and retry_number < retry.count:
+            raise _retry(retry, retry_number) from bare
+        raise _failure(op, str(bare), type(bare).__name__, retry_number) from None
     except Exception as error:
         if retry_number < retry.count:
             raise _retry(retry, retry_number) from error
@@ -35,7 +36,8 @@ def refused(work: Callable[[], T], op: str) -> T:
     try:
         return work()
     except _NOT_RETRIED as error:
-        raise _failure(op, str(error), type(error).__name__, 0) from None
+        bare = _bare(error)
+        raise _failure(op, str(bare), type(bare).__name__, 0) from None
     except LumosError as error:
         raise _bare(error) from None
 
@@ -45,7 +47,9 @@ def _retry(retry: Retry, retry_number: int) -> dg.RetryRequested:
 
 
 def _bare(error: LumosError) -> LumosError:
-    """The error's words alone: a user needs no stack trace, and what a driver said first may hold a secret."""
+    """The error's words alone: a user needs no stack trace, what a driver said first may hold a secret, and what the
+    trace holds (a connection of DuckDB) would live as long as the run.
+    """
     error.__cause__ = error.__context__ = None
     return error.with_traceback(None)
 

@@ -21,9 +21,12 @@ _NO_DEFAULT = object()
 
 def config_schema(entry: Entry) -> dict[str, dg.Field]:
     """One field per option of the entry's component, under its first spelling."""
+    component = entry.component
     return {
-        name: _field(name, entry) if name in entry.options else _unwritten(name, entry.component)
-        for name in entry.component.fields_by_option()
+        name: _field(name, component, _default(name, field, entry))
+        if name in entry.options
+        else _unwritten(name, component)
+        for name, field in component.fields_by_option().items()
     }
 
 
@@ -36,15 +39,10 @@ def changed_options(entry: Entry, config: Mapping[str, Raw]) -> dict[str, Raw]:
 @cache
 def _unwritten(name: str, component: type[Component]) -> dg.Field:
     """The field of an option that the YAML does not set: the same in every job."""
-    field = component.fields_by_option()[name]
-    return _shown(name, component, _own_default(field))
+    return _field(name, component, _own_default(component.fields_by_option()[name]))
 
 
-def _field(name: str, entry: Entry) -> dg.Field:
-    return _shown(name, entry.component, _default(name, entry.component.fields_by_option()[name], entry))
-
-
-def _shown(name: str, component: type[Component], default: object) -> dg.Field:
+def _field(name: str, component: type[Component], default: object) -> dg.Field:
     field = component.fields_by_option()[name]
     description = " ".join(component.option_texts()[name].split())
     kind = _config_type(f"{component.__name__}_{name}", field.annotation, default)

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from lumos_dagster.accounting import MAX_REJECTS, Book, Task, counted_in
 from lumos_dagster.ahead import ahead
+from lumos_dagster.cancellation import stoppable
 from lumos_dagster.columns import column_problems
 from lumos_dagster.combination import Combination, Pick
 from lumos_dagster.errors import ConfigError, DataError, Interrupted, Problem
@@ -131,7 +132,7 @@ def _load(node: Node, deferred: Deferred[Loader], rows: Relation, book: Book) ->
         )
     accepted = None
     with ExitStack() as stack:
-        reading = stack.enter_context(book.stoppable())
+        reading = stack.enter_context(stoppable(book))
         reader = stack.enter_context(rows.open(reading))
         task = stack.enter_context(deferred.task(book))
         task.windows = _windows(node, deferred.run)

@@ -9,11 +9,12 @@ import pyarrow as pa
 from pydantic import AliasChoices, Field, model_validator
 
 from lumos_dagster.accounting import Task
+from lumos_dagster.cancellation import stoppable
 from lumos_dagster.connectors.jdbc.address import Address
 from lumos_dagster.connectors.jdbc.fetching import with_instants
 from lumos_dagster.connectors.jdbc.incremental import Incremental
 from lumos_dagster.connectors.jdbc.options import JdbcOptions, location_of, split_name
-from lumos_dagster.connectors.jdbc.parallel import Parallel, stoppable
+from lumos_dagster.connectors.jdbc.parallel import Parallel
 from lumos_dagster.connectors.jdbc.partitions import Partitions
 from lumos_dagster.connectors.jdbc.query import named
 from lumos_dagster.connectors.jdbc.selection import Selection

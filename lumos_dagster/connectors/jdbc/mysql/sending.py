@@ -9,7 +9,7 @@ import polars as pl
 import pyarrow as pa
 
 from lumos_dagster.connectors.jdbc.database import Column
-from lumos_dagster.conversion import as_text
+from lumos_dagster.conversion import as_text, as_written
 
 _SAVEPOINT = "lumos_file"
 _RAW, _ESCAPED = ["\\", "\t", "\n", "\r", "\0"], ["\\\\", "\\t", "\\n", "\\r", "\\0"]
@@ -67,7 +67,7 @@ def lines_of(batch: pa.RecordBatch) -> bytes:
     """The batch as LOAD DATA reads it if nothing else is said: tabs, escapes by backslash, \\N for null."""
     columns = []
     for number, column in enumerate(batch.columns):
-        texts = pl.Series(str(number), pl.from_arrow(column if _is_plain(column.type) else _text(column)))
+        texts = pl.Series(str(number), pl.from_arrow(as_written(_as_read(column))))
         columns.append(_escaped(texts) if _is_free(column.type) else texts)
     lines = io.BytesIO()
     pl.DataFrame(columns).write_csv(lines, include_header=False, separator="\t", quote_style="never", null_value="\\N")
@@ -78,24 +78,19 @@ def _escaped(texts: pl.Series) -> pl.Series:
     return texts.to_frame("text").select(pl.col("text").str.replace_many(_RAW, _ESCAPED).alias(texts.name)).to_series()
 
 
-def _is_plain(kind: pa.DataType) -> bool:
-    """Whether polars writes the values as `as_text` does."""
-    return pa.types.is_integer(kind) or pa.types.is_decimal128(kind) or pa.types.is_date32(kind)
-
-
 def _is_free(kind: pa.DataType) -> bool:
     """Whether its text may hold anything."""
     return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_nested(kind)
 
 
-def _text(column: Any) -> Any:
+def _as_read(column: Any) -> Any:
     """The value as the server reads it: an instant without its zone, which is that of the session, and truth as 1."""
     kind = column.type
     if pa.types.is_boolean(kind):
-        return as_text(column.cast(pa.int8()))
+        return column.cast(pa.int8())
     if pa.types.is_timestamp(kind) and kind.tz:
-        return as_text(column.cast(pa.timestamp("us")))
-    return as_text(column)
+        return column.cast(pa.timestamp("us"))
+    return column
 
 
 def _bindable(column: Any) -> Any:
@@ -105,4 +100,4 @@ def _bindable(column: Any) -> Any:
     if pa.types.is_fixed_size_binary(kind):
         return column.cast(pa.binary())
     is_plain = (pa.types.is_integer, pa.types.is_floating, pa.types.is_binary, pa.types.is_string)
-    return column if any(is_one(kind) for is_one in is_plain) else _text(column)
+    return column if any(is_one(kind) for is_one in is_plain) else as_text(_as_read(column))
