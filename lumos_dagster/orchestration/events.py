@@ -1,6 +1,7 @@
 """A run's event log as a person wants to hear it: what started, how it went, what it gave."""
 
 import logging
+import re
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -14,6 +15,8 @@ from lumos_dagster.orchestration.reporting import stages_of
 
 _POLL_SECONDS = 0.3
 _BATCH = 1000
+_TRACE = re.compile(r"^Stack Trace:\n(?:[ \t].*(?:\n|$))*", re.MULTILINE)
+_CHILD = re.compile(r"^In process \d+: (.*?)(?=\n+In process \d+: |\Z)", re.MULTILINE | re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -89,7 +92,7 @@ def happenings(entry: dg.EventLogEntry) -> list[Happening]:
         case dg.DagsterEventType.STEP_FAILURE:
             return [Happening("failed", op, _reason(event))]
         case dg.DagsterEventType.RUN_FAILURE if not entry.step_key:
-            return [Happening("run_failed", "", event.message or "")]
+            return [Happening("run_failed", "", _reason_of_run(event))]
         case dg.DagsterEventType.STEP_OUTPUT if event.step_output_data.output_name == DONE:
             metadata = event.step_output_data.metadata
             if (failure := metadata.get("failed")) is not None:
@@ -108,10 +111,21 @@ def _reason(event: dg.DagsterEvent) -> str:
         error = error.cause
     if error is None:
         return event.message or ""
-    # Dagster writes "module.Class: text" into the message of an error.
-    message = str(error.message).strip()
-    head, _, text = message.partition(": ")
-    return text if head.startswith("lumos_dagster.") and head.endswith(f".{error.cls_name}") else message
+    return _words(str(error.message), error.cls_name)
+
+
+def _reason_of_run(event: dg.DagsterEvent) -> str:
+    """What a run failed with outside of any op's work; from the process of a step it comes as text with traces."""
+    error = event.job_failure_data.error
+    if error is None or error.cls_name != "DagsterSubprocessError":
+        return event.message or ""
+    told = _CHILD.finditer(_TRACE.sub("", error.message))
+    return "\n".join(dict.fromkeys(_words(child[1], r"\w+") for child in told)) or event.message or ""
+
+
+def _words(message: str, error_class: str | None) -> str:
+    """A message of one of our errors without "module.Class: ", which Dagster writes in front."""
+    return re.sub(rf"^lumos_dagster\.[\w.]+\.{error_class}: ", "", message.strip())
 
 
 def _note(happening: Happening, report: Listener) -> None:

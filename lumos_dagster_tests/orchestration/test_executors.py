@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import sqlite3
 import subprocess
 import sys
@@ -69,6 +70,27 @@ def test_memory_is_seen_by_every_op_of_the_run_under_both_executors(executor: st
     assert done.returncode == 0, done.stdout + done.stderr
     assert json.loads(done.stdout)["stages"]["load"]["inserted"] == 6
     assert rows(project, "select n from both order by rowid") == [("1",), ("2",), ("3",)] * 2
+
+
+WRITES_OVER_ITSELF = """
+version: 1
+name: Writes over itself
+jobs:
+  read: {type: extractor, extractor_type: memory, options: {records: [{n: 1}]}}
+  write: {type: loader, loader_type: csv, depends_on: read, options: {file_path: jobs/over.yaml}}
+  again: {type: extractor, extractor_type: memory, options: {records: [{n: 1}]}, depends_on: write}
+"""
+
+
+def test_what_fails_in_a_steps_process_outside_of_its_work_is_told_without_a_trace(project: Path) -> None:
+    (project / "jobs" / "over.yaml").write_text(WRITES_OVER_ITSELF)
+
+    done = run(project, "lumos", "run", "over", "--executor", "multiprocess")
+
+    assert done.returncode == 1
+    said = done.stdout + done.stderr
+    assert "over.yaml:1:1: a job file is a mapping; found a single value" in said
+    assert not re.search("Traceback|Stack Trace|In process", said)
 
 
 def test_dagster_job_execute_runs_a_job_of_the_folder_and_a_broken_file_is_only_reported(project: Path) -> None:

@@ -11,7 +11,6 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-import dagster as dg
 import psutil
 import pyarrow as pa
 import pytest
@@ -25,7 +24,6 @@ from lumos_dagster.errors import (
     TerminalError,
     TransientError,
 )
-from lumos_dagster.orchestration.execute import Order, run_file
 from lumos_dagster.plugins.guest import Limits, Rights
 from lumos_dagster.plugins.native.driver import NativeDriver
 from lumos_dagster.plugins.store import install
@@ -221,10 +219,11 @@ def test_a_crash_fails_the_op_by_the_plugins_own_name_and_nothing_else(
     install(source, Rights(), tmp_path / "plugins")
     (tmp_path / "crashes.yaml").write_text(JOB.format(harm=harm))
 
-    with dg.instance_for_test(temp_dir=str(tmp_path)) as instance:
-        report = run_file(Order(tmp_path / "crashes.yaml", executor=executor), instance, lambda _: None)
+    # As a command: a fork server that an earlier test started would not know this one's plugins folder.
+    command = [Path(sys.executable).with_name("lumos"), "run", "crashes.yaml", "--executor", executor]
+    environment = os.environ | {"DAGSTER_HOME": str(tmp_path)}
+    told = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
 
-    assert report.status == "failure"
-    (said,) = report.failed.values()
-    assert re.search(f"plugin trouble: {HARM[harm]}", said)
+    assert told.returncode == 1
+    assert re.search(f"change: FAILED: plugin trouble: {HARM[harm]}", told.stdout), told.stdout + told.stderr
     assert not (tmp_path / "out.csv").exists()
