@@ -19,20 +19,25 @@ _SCALARS: Mapping[object, object] = {str: str, int: int, float: float, bool: boo
 _NO_DEFAULT = object()
 
 
-def config_schema(entry: Entry) -> dict[str, dg.Field]:
-    """One field per option of the entry's component, under its first spelling."""
+def config_schema(entry: Entry) -> "dict[str, dg.Field] | dg.Permissive":
+    """One field per option of the entry's component, under its first spelling; open where its options are."""
     component = entry.component
-    return {
+    fields = {
         name: _field(name, component, _default(name, field, entry))
         if name in entry.options
         else _unwritten(name, component)
         for name, field in component.fields_by_option().items()
     }
+    if component.model_config.get("extra") != "allow":
+        return fields
+    more = {name: _shown(dg.Any, _default(name, None, entry), "") for name in _undeclared(entry)}
+    return dg.Permissive(fields | more)  # type: ignore[no-untyped-call]
 
 
 def changed_options(entry: Entry, config: Mapping[str, Raw]) -> dict[str, Raw]:
     """The options that a launch really changes: a default written out by the launchpad is no change."""
     shown = {name: _default(name, field, entry) for name, field in entry.component.fields_by_option().items()}
+    shown |= {name: _default(name, None, entry) for name in _undeclared(entry)}
     return {name: value for name, value in config.items() if name not in shown or value != shown[name]}
 
 
@@ -46,19 +51,30 @@ def _field(name: str, component: type[Component], default: object) -> dg.Field:
     field = component.fields_by_option()[name]
     description = " ".join(component.option_texts()[name].split())
     kind = _config_type(f"{component.__name__}_{name}", field.annotation, default)
+    if default is _NO_DEFAULT and is_secret(field):
+        description = f"{description} Set in the YAML; not shown, as it may hold a secret.".strip()
+    return _shown(kind, default, description)
+
+
+def _shown(kind: Any, default: object, description: str) -> dg.Field:
     if default is _NO_DEFAULT:
-        note = "Set in the YAML; not shown, as it may hold a secret." if is_secret(field) else ""
-        return dg.Field(kind, is_required=False, description=" ".join((description, note)).strip())
+        return dg.Field(kind, is_required=False, description=description)
     return dg.Field(kind, default_value=default, description=description)
 
 
-def _default(name: str, field: FieldInfo, entry: Entry) -> object:
+def _undeclared(entry: Entry) -> list[str]:
+    """The options written for a component that takes any, beside those that it declares."""
+    return [name for name in entry.options if name not in entry.component.fields_by_option()]
+
+
+def _default(name: str, field: FieldInfo | None, entry: Entry) -> object:
     """The value as written in the YAML, else the option's own default; none for what may hold a secret."""
     if name in entry.options:
         value = entry.options[name]
         inside = any(not has_placeholder(secret) for secret in entry.component.hidden({name: value}))
-        return _NO_DEFAULT if inside or (is_secret(field) and _tells_a_secret(value)) else value
-    return _own_default(field)
+        secret = is_secret(field) if field else isinstance(value, str) and "://" in value
+        return _NO_DEFAULT if inside or (secret and _tells_a_secret(value)) else value
+    return _own_default(field) if field else _NO_DEFAULT
 
 
 def _own_default(field: FieldInfo) -> object:

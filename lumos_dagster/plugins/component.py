@@ -2,6 +2,7 @@
 
 import copyreg
 import json
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,9 +19,12 @@ from lumos_dagster.plugins.guest import Guest, Kind, Limits, Rights
 from lumos_dagster.plugins.installed import Installed
 from lumos_dagster.plugins.options import OpenModel, fields_of, schema_of, takes_more
 from lumos_dagster.strict import StrictModel
+from lumos_dagster.values import Raw
 
 ABIS_WITHOUT_IDENTITY = ("lumos-legacy", "lumos:plugin@1")
 """What others have defined: their options are the user's and nothing else."""
+
+_SECRET_NAME = re.compile("pass(word|wd|phrase)|secret|token|credential|api.?key|private.?key", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,13 @@ class _Foreign(Component):
             grant = f"install it with --grant secrets={name}, and let the job's plugins: leave it that"
             raise ValueError(f"the plugin {manifest.name} was not granted to see this secret; {grant}")
         return value
+
+    @classmethod
+    def hidden(cls, options: Mapping[str, Raw]) -> Iterator[str]:
+        """Texts that the plugin declares nowhere, under names that secrets have."""
+        for name, value in options.items():
+            if name not in cls.fields_by_option() and isinstance(value, str) and _SECRET_NAME.search(name):
+                yield value
 
     @contextmanager
     def _guest(self, task: Task) -> Iterator[Guest]:

@@ -98,6 +98,15 @@ def test_a_plugin_that_fails_the_suite_ends_with_1(lumos: Lumos, made: Path) -> 
     assert "does_not_mind_batch_edges: FAILED" in tested.stdout
 
 
+def test_the_suite_is_run_with_the_rows_that_are_given(lumos: Lumos, made: Path) -> None:
+    lumos("plugin", "install", "trim")
+    options = ("--options", '{"field": "word"}')
+
+    assert "all checks hold" in lumos("plugin", "test", "trim", *options, "--rows", '[{"word": " a "}]').stdout
+    assert lumos("plugin", "test", "trim", *options, "--rows", '[{"other": "a"}]').exit_code == 1
+    assert "--rows is not a JSON array of objects" in lumos("plugin", "test", "trim", "--rows", "{}").stderr
+
+
 def test_a_plugin_that_was_changed_is_listed_with_the_reason(project: Path, lumos: Lumos, made: Path) -> None:
     lumos("plugin", "install", "trim")
     (project / "plugins" / "trim" / "trim.py").write_text("")

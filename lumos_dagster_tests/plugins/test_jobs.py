@@ -151,6 +151,31 @@ def test_rows_and_log_lines_of_a_guest_are_the_runs(folder: Path, tmp_path: Path
     assert (tmp_path / "out.csv").read_text().split() == ["id", "1", "2"]
 
 
+TELLS_ITS_OPTIONS = """
+  (call $log (i32.const 1) (i32.wrap_i64 (i64.shr_u (local.get $options) (i64.const 32)))
+    (i32.wrap_i64 (local.get $options)))
+  (local.get $rows)"""
+
+
+def test_options_that_a_guest_declares_nowhere_are_shown_and_can_be_changed_at_launch(
+    folder: Path, tmp_path: Path
+) -> None:
+    put(folder, core(TELLS_ITS_OPTIONS, imports=LOG))
+    made = build_job(job(more="options: {size: 1, api_token: hunter2}"))
+
+    with dg.instance_for_test(temp_dir=str(tmp_path)) as instance:
+        config = {"ops": {"change": {"config": {"size": 2, "color": "red"}}}}
+        done = made.execute_in_process(run_config=config, instance=instance)
+        logged = [record.user_message for record in instance.all_logs(done.run_id)]
+
+    assert 'info: {"size": 2, "api_token": "hunter2", "color": "red"}' in logged
+    (op,) = (node for node in made.all_node_defs if "change" in node.name)
+    shown = op.config_schema.config_type.fields
+    assert shown["size"].default_value == 1
+    assert not shown["api_token"].default_provided
+    assert "hunter2" not in str(made.metadata)
+
+
 def failure(folder: Path, tmp_path: Path, answer: str, top: str = "", more: str = "") -> tuple[str, int]:
     """What the failed op says, and how often it was tried."""
     put(folder, core(says(answer)))

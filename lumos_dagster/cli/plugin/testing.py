@@ -23,19 +23,22 @@ FAILED = 1
 @click.command("test")
 @click.argument("name")
 @click.option("--options", "text", metavar="JSON", help="Options to test with; default: its manifest's [test] options.")
+@click.option(
+    "--rows", metavar="JSON", help="Rows, as a list of objects; default: its manifest's [test] rows, or a sample."
+)
 @JSON
-def test_plugin(name: str, text: str | None, as_json: bool) -> None:
+def test_plugin(name: str, text: str | None, rows: str | None, as_json: bool) -> None:
     """Hold the plugin NAME to the conformance suite. Exit code 1 where a check fails.
 
     It is run for real, with the options and rows of its manifest: [test] options = {..}, rows = [{..}, ..].
     """
     from lumos_dagster.testing.plugins import verdicts
 
-    trials, rows = told(lambda: _trials(name, text), as_json)
+    trials, table = told(lambda: _trials(name, text, rows), as_json)
     answers: dict[str, list[dict[str, str]]] = {}
     for component, options in trials:
         found = answers.setdefault(component.kind, [])
-        for verdict in verdicts(component, options, rows):
+        for verdict in verdicts(component, options, table):
             found.append(asdict(verdict))
             if not as_json:
                 state = f"FAILED: {verdict.failure}" if verdict.failure else "ok"
@@ -48,7 +51,9 @@ def test_plugin(name: str, text: str | None, as_json: bool) -> None:
     sys.exit(FAILED if failed else 0)
 
 
-def _trials(name: str, text: str | None) -> tuple[list[tuple[type[Component], dict[str, Any]]], pa.Table | None]:
+def _trials(
+    name: str, text: str | None, rows: str | None
+) -> tuple[list[tuple[type[Component], dict[str, Any]]], pa.Table | None]:
     """Each component of the plugin with the options to test it with, and the rows; ConfigError for what is missing."""
     plugins = load_plugins()
     if name in plugins.unusable:
@@ -67,17 +72,31 @@ def _trials(name: str, text: str | None) -> tuple[list[tuple[type[Component], di
     if problems:
         hint = "Give options that it works with: [test] options = {..} in plugin.toml, or --options '{..}'."
         raise ConfigError((*problems, Problem("it cannot be tested with these options", hint=hint)))
-    return found, pa.Table.from_pylist(list(test.rows)) if test.rows else None
+    chosen = list(test.rows) if rows is None else _rows(rows)
+    return found, pa.Table.from_pylist(chosen) if chosen else None
 
 
 def _options(text: str) -> Mapping[str, Any]:
-    try:
-        found = json.loads(text)
-    except ValueError as error:
-        raise ConfigError(Problem(f"--options is not JSON: {error}")) from None
+    found = _json("--options", text)
     if not isinstance(found, dict):
         raise ConfigError(Problem("--options is not a JSON object"))
     return found
+
+
+def _rows(text: str) -> list[dict[str, Any]]:
+    found = _json("--rows", text)
+    if not isinstance(found, list) or not found or not all(isinstance(row, dict) for row in found):
+        raise ConfigError(
+            Problem("--rows is not a JSON array of objects", hint="""Write --rows '[{"name": "one"}]'.""")
+        )
+    return found
+
+
+def _json(option: str, text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise ConfigError(Problem(f"{option} is not JSON: {error}")) from None
 
 
 def _mistakes(component: type[Component], options: Mapping[str, Any]) -> list[Problem]:

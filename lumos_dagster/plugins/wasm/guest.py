@@ -57,6 +57,7 @@ class WasmGuest:
             if self._sandbox.alive:
                 dialect.abort()
             raise
+        dialect.close()
         return total
 
     def _parts(self, rows: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:

@@ -83,6 +83,18 @@ def test_a_loader_of_version_1_tells_how_many_rows_it_took(guests: Guests) -> No
     assert guests.load(transformer1(guests, version1(loads), world="loader-plugin"), ROWS) == 2
 
 
+def test_a_loader_of_version_1_is_shut_down_after_its_load(guests: Guests) -> None:
+    loads = """(func (export "lumos:plugin/loader@1.0.0#load") (param i32 i32 i32 i32) (result i32)
+      (call $warn (i32.const 1024) (i32.const 3)) (call $ok (local.get 1) (i32.const 0)))"""
+    wat = version1(loads, imports='(import "lumos:plugin/logging@1.0.0" "warn" (func $warn (param i32 i32)))').replace(
+        '#shutdown")', '#shutdown") (call $warn (i32.const 1024) (i32.const 5))'
+    )
+
+    guests.load(transformer1(guests, wat, world="loader-plugin"), ROWS)
+
+    assert guests.lines == ["warn: gue", "warn: guest"]
+
+
 def test_a_transformer_of_version_1_takes_no_options(guests: Guests) -> None:
     with pytest.raises(ConfigError, match=r"plugin guest: .*takes no options"):
         guests.transform(transformer1(guests), ROWS, {"field": "name"})

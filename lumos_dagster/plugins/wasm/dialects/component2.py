@@ -68,8 +68,8 @@ class ComponentV2:
         self._call("abort")
 
     def close(self) -> None:
-        """Call `close`."""
-        if self._sandbox.alive:
+        """Call `close`, which a loader has not got: its end is `commit` or `abort`."""
+        if self._sandbox.alive and self._kind != "loader":
             self._call("close")
 
     def _call(self, name: str, *arguments: Any, interface: str = "") -> Any:
