@@ -42,9 +42,12 @@ class Linear:
         self.write(pointer, number.to_bytes(size, "little"))
 
     def grow(self, size: int) -> int:
-        """More memory for the host's own use, at least so many bytes; where it begins. Raises WasmtimeError."""
+        """More memory for the host's own use, at least so many bytes; where it begins. Raises PluginError."""
         start = self.size
-        self._memory.grow(self._store, -(-size // 65536))
+        try:
+            self._memory.grow(self._store, -(-size // 65536))
+        except wasmtime.WasmtimeError:
+            raise PluginError(f"its memory cannot grow by the {size} bytes that its arguments need") from None
         return start
 
     def _address(self, pointer: int, length: int) -> int:

@@ -100,10 +100,12 @@ class Guests:
     def task(self) -> Task:
         return Task("op", Book(self.run, cancellation=self.cancellation, log=self.lines.append))
 
-    def transform(self, wat: str | Path, rows: pa.Table, options: Any = None, **limits: Any) -> pa.Table:
+    def transform(
+        self, wat: str | Path, rows: pa.Table, options: Any = None, *, batch: int | None = None, **limits: Any
+    ) -> pa.Table:
         with (
             self.guest(wat, **limits) as guest,
-            guest.transform(json.dumps(options or {}), rows.to_reader()) as changed,
+            guest.transform(json.dumps(options or {}), rows.to_reader(batch)) as changed,
         ):
             return changed.read_all()
 

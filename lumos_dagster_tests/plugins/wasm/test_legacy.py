@@ -28,10 +28,43 @@ def test_rows_come_back_as_they_went(guests: Guests, allocator: str) -> None:
     assert guests.transform(legacy(ECHO + allocator), ROWS).equals(ROWS)
 
 
+BUMPS = """
+  (func (export "transform") (param $from i32) (result i32)
+    (memory.fill (i32.const 8192) (i32.const 0) {size})
+    (memory.copy (i32.const 8192) (local.get $from) (i32.add (i32.load (local.get $from)) (i32.const 4)))
+    (i32.const 8192))"""
+"""An allocator that takes whatever lies behind its own for free, so many bytes of it."""
+
+
+def test_an_allocator_that_takes_the_next_bytes_for_its_own_has_room_for_some(guests: Guests) -> None:
+    assert guests.transform(legacy(BUMPS.format(size="(i32.const 1000000)")), ROWS).equals(ROWS)
+
+
+def test_a_guest_that_writes_over_its_argument_is_told_and_not_believed(guests: Guests) -> None:
+    all_of_it = "(i32.sub (i32.mul (memory.size) (i32.const 65536)) (i32.const 8192))"
+
+    with pytest.raises(PluginError, match=r"transform: wrote over its argument.*let it export alloc"):
+        guests.transform(legacy(BUMPS.format(size=all_of_it)), ROWS)
+
+
+def test_a_memory_that_cannot_grow_needs_an_allocator(guests: Guests) -> None:
+    wat = legacy(ECHO).replace('(memory (export "memory") 1)', '(memory (export "memory") 1 1)')
+
+    with pytest.raises(PluginError, match="its memory cannot grow"):
+        guests.transform(wat, ROWS)
+
+
 def test_many_rows_fit_without_an_allocator(guests: Guests) -> None:
     rows = pa.table({"text": [f"{number:0200}" for number in range(25_000)]})
 
     assert guests.transform(legacy(ECHO), rows).equals(rows)
+
+
+@pytest.mark.parametrize("first", [[None, None], [None, "a"]])
+def test_a_column_whose_first_values_are_null_keeps_them(guests: Guests, first: list[str | None]) -> None:
+    rows = pa.table({"id": [1, 2, 3, 4], "name": [*first, "b", None]})
+
+    assert guests.transform(legacy(ECHO), rows, batch=2).equals(rows)
 
 
 def test_an_extractor_gives_its_records(guests: Guests) -> None:

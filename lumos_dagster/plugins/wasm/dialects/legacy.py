@@ -4,6 +4,8 @@ They export `memory`, `get_metadata()`, `extract(options)`, `transform(records)`
 argument and result is the i32 address of a little-endian u32 length with that much UTF-8 JSON behind it, and a result
 that is not positive a failure without a reason. Options go in as {"options": {name: text}}, records are
 {id, source, timestamp, fields: {name: text}}, and a load gives {"Success": rows} or {"Error": reason}.
+
+Arguments are put where the guest's `alloc` says; without one, behind a gap in memory that the host adds for itself.
 """
 
 import json
@@ -12,6 +14,7 @@ from typing import Any
 import pyarrow as pa
 
 from lumos_dagster.conversion import as_text
+from lumos_dagster.conversion.frames import Array
 from lumos_dagster.plugins.guest import Description, Kind
 from lumos_dagster.plugins.wasm.dialects import Rows
 from lumos_dagster.plugins.wasm.dialects.metadata import described, document, kinds_of
@@ -20,6 +23,8 @@ from lumos_dagster.plugins.wasm.rows.reading import plain
 from lumos_dagster.plugins.wasm.sandbox import Sandbox
 
 ABI = "lumos-legacy"
+_GAP = 1 << 20
+"""Bytes left to a guest that takes whatever lies behind its memory for its own, beside four times the arguments."""
 
 
 class Legacy:
@@ -34,6 +39,7 @@ class Legacy:
         self._room = (0, 0)
         self._begun = False
         self._given = 0
+        self._sent: set[str] = set()
 
     def start(self) -> None:
         """Instantiate it."""
@@ -65,8 +71,10 @@ class Legacy:
         ]
 
     def apply(self, rows: pa.RecordBatch) -> Rows:
-        """One call of `transform`."""
-        return [fields for _, fields in self._records("transform", self._envelopes(rows))]
+        """One call of `transform`; a column of which no value was sent so far is there, and null."""
+        changed = self._records("transform", self._envelopes(rows))
+        unsent = dict.fromkeys(name for name in rows.schema.names if name not in self._sent)
+        return [unsent | fields for _, fields in changed]
 
     def write(self, rows: pa.RecordBatch) -> int:
         """One call of `load`."""
@@ -92,6 +100,9 @@ class Legacy:
     def _envelopes(self, rows: pa.RecordBatch) -> list[dict[str, Any]]:
         names = rows.schema.names
         columns = [as_text(column).to_pylist() for column in rows.columns]
+        self._sent.update(
+            name for name, column in zip(names, rows.columns, strict=True) if column.null_count < len(column)
+        )
         records = []
         for number, values in enumerate(zip(*columns, strict=True), self._given + 1):
             fields = {name: value for name, value in zip(names, values, strict=True) if value is not None}
@@ -137,6 +148,12 @@ class Legacy:
         if pointer is None or pointer <= 0:
             return None
         data = module.memory.read(pointer + 4, module.memory.number(pointer))
+        if module.parameters("alloc") is None and pointer not in places:
+            for place, argument in zip(places, arguments, strict=True):
+                if module.memory.read(place, len(argument)) != argument:
+                    raise self._sandbox.error(
+                        "wrote over its argument: it takes memory that the host added for its own; let it export alloc"
+                    )
         if module.parameters("alloc") == 1:
             for place, size in [(pointer, len(data) + 4), *zip(places, map(len, arguments), strict=True)]:
                 match module.parameters("dealloc"):
@@ -155,7 +172,8 @@ class Legacy:
             padded = [-(-len(argument) // 8) * 8 for argument in arguments]
             start, size = self._room
             if sum(padded) > size:
-                start, size = module.memory.grow(sum(padded)), -(-sum(padded) // 65536) * 65536
+                gap = _GAP + 4 * sum(padded)
+                start, size = module.memory.grow(gap + sum(padded)) + gap, sum(padded)
                 self._room = (start, size)
             places = [start + sum(padded[:at]) for at in range(len(padded))]
         for place, argument in zip(places, arguments, strict=True):
@@ -163,3 +181,7 @@ class Legacy:
                 raise self._sandbox.error(f"its alloc has no room for {len(argument)} bytes")
             module.memory.write(place, argument)
         return places
+
+
+def _any(column: Array) -> bool:
+    return bool(column.null_count < len(column))
