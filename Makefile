@@ -67,7 +67,8 @@ $(BIN)/python:
 .venv/.installed-slow: .venv/.installed-test
 	$(BIN)/pip install -q 'componentize-py>=0.25,<1'
 	@command -v npm >/dev/null || { apt-get update -q && apt-get install -qy --no-install-recommends npm; } >/dev/null
-	npm install --silent --no-audit --no-fund --prefix .venv 'assemblyscript@>=0.28 <0.29'
+	npm install --silent --no-audit --no-fund --prefix .venv 'assemblyscript@>=0.28 <0.29' 'componentize-qjs@>=0.4 <0.5'
+	@ls /usr/bin/rustc /usr/lib/rustlib/wasm32-unknown-unknown >/dev/null 2>&1 || { apt-get update -q && apt-get install -qy --no-install-recommends rustc libstd-rust-dev-wasm32; } >/dev/null
 	@touch $@
 
 $(DAGSTER_HOME)/dagster.yaml: dagster.yaml

@@ -18,7 +18,7 @@ class RightsAsked(StrictModel):
     net: Texts = ()
     """Servers, as host:port."""
     fs: Texts = ()
-    """Folders."""
+    """Folders to read; with `:rw` behind it, to change, too."""
     env: Texts = ()
     """Names of environment variables."""
     secrets: Texts = ()

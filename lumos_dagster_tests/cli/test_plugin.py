@@ -1,6 +1,9 @@
 """`lumos plugin`: every command, as text and as JSON, and its exit codes."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -16,10 +19,26 @@ def made(project: Path, lumos: Lumos, monkeypatch: pytest.MonkeyPatch) -> Path:
     return project / "trim"
 
 
-@pytest.mark.parametrize("kind", ["extractor", "transformer", "loader"])
-def test_each_template_installs_runs_and_passes_the_suite(project: Path, lumos: Lumos, kind: str) -> None:
+KINDS = ("extractor", "transformer", "loader")
+QUICK = {*(("python", kind) for kind in KINDS), ("native", "loader"), ("wasm", "transformer")}
+
+
+@pytest.mark.parametrize(
+    ("driver", "kind"),
+    [
+        pytest.param(driver, kind, marks=[pytest.mark.slow] * ((driver, kind) not in QUICK))
+        for driver in ("python", "native", "wasm")
+        for kind in KINDS
+    ],
+)
+def test_each_template_builds_installs_runs_and_passes_the_suite(
+    project: Path, lumos: Lumos, driver: str, kind: str
+) -> None:
     (project / "README.md").write_text("one\ntwo\n")
-    assert lumos("plugin", "new", "my-own", "--kind", kind).exit_code == 0
+    assert lumos("plugin", "new", "my-own", "--driver", driver, "--kind", kind).exit_code == 0
+    if driver != "python":
+        path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+        subprocess.run(["sh", "my-own/build.sh"], cwd=project, env=os.environ | {"PATH": path}, check=True)
     assert lumos("plugin", "validate", "my-own").exit_code == 0
     assert lumos("plugin", "install", "my-own").exit_code == 0
 

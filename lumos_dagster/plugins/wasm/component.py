@@ -1,10 +1,7 @@
 """A component in its sandbox: what it may import, and the functions of the interfaces that it exports."""
 
-import contextlib
 import re
-import tempfile
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 import wasmtime
@@ -12,6 +9,7 @@ from wasmtime.component import Component, Instance, Linker, LinkerInstance
 
 from lumos_dagster.errors import PluginError
 from lumos_dagster.plugins.guest import Rights
+from lumos_dagster.plugins.wasm.granted import within
 from lumos_dagster.plugins.wasm.module import LOG_LEVELS, refuse_unlisted
 from lumos_dagster.plugins.wasm.sandbox import Sandbox
 from lumos_dagster.plugins.wasm.tcp import Tcp
@@ -37,7 +35,6 @@ class ComponentInstance:
         self._sandbox = sandbox
         self._rights = rights
         self._instance: Instance | None = None
-        self._printed: dict[Path, int] = {}
         self.imports = list(self._unit.type.imports(sandbox.code.engine))
         self.exports = interfaces(self._unit, sandbox.code.engine)
         refuse_unlisted(sandbox, self.imports, _known)
@@ -53,7 +50,7 @@ class ComponentInstance:
         linker = Linker(sandbox.code.engine)
         if any(_WASI.fullmatch(name) for name in self.imports):
             linker.add_wasip2()
-            sandbox.store.set_wasi(self._bare_wasi())
+            sandbox.store.set_wasi(within(self._rights, sandbox))
         with linker.root() as root:
             for name in self.imports:
                 if not _WASI.fullmatch(name):
@@ -101,24 +98,6 @@ class ComponentInstance:
         if match and match[1] == "logging":
             return {"log": lambda _, level, text: say(f"{level}: {text}")}
         return {}  # only types
-
-    def _bare_wasi(self) -> wasmtime.WasiConfig:
-        """WASI without arguments, environment, folders or addresses; what is printed becomes log."""
-        config = wasmtime.WasiConfig()
-        folder = self._sandbox.resources.enter_context(tempfile.TemporaryDirectory(prefix="lumos-"))
-        config.stdout_file, config.stderr_file = f"{folder}/stdout", f"{folder}/stderr"
-        self._printed = {Path(folder, "stdout"): 0, Path(folder, "stderr"): 0}
-        self._sandbox.watch = self._print
-        return config
-
-    def _print(self) -> None:
-        """Tell what was printed since the last time."""
-        for path, told in self._printed.items():
-            with contextlib.suppress(FileNotFoundError), path.open("rb") as file:
-                file.seek(told)
-                data = file.read(1 << 20)
-                self._printed[path] += len(data)
-                self._sandbox.tell(data.decode(errors="replace"))
 
 
 def _known(name: str) -> bool:

@@ -6,6 +6,8 @@ from typing import Any
 import wasmtime
 
 from lumos_dagster.errors import PluginError
+from lumos_dagster.plugins.guest import Rights
+from lumos_dagster.plugins.wasm.granted import within
 from lumos_dagster.plugins.wasm.linear import Linear
 from lumos_dagster.plugins.wasm.sandbox import Sandbox
 from lumos_dagster.plugins.wasm.wasi import MODULE as WASI
@@ -17,8 +19,9 @@ LOG_LEVELS = ("debug", "info", "warn", "error")
 class CoreModule:
     """One instance; its functions are called within `sandbox.call` only."""
 
-    def __init__(self, sandbox: Sandbox) -> None:
+    def __init__(self, sandbox: Sandbox, rights: Rights) -> None:
         self._sandbox = sandbox
+        self._rights = rights
         self._exports: Any = None
         self._linear: Linear | None = None
         refuse_unlisted(sandbox, [f"{wish.module}.{wish.name}" for wish in _module(sandbox).imports], _granted)
@@ -28,7 +31,13 @@ class CoreModule:
         sandbox, module = self._sandbox, _module(self._sandbox)
         linker = wasmtime.Linker(sandbox.code.engine)
         wasi = Wasi(sandbox)
+        reaches_out = bool(self._rights.fs or self._rights.env)
+        if reaches_out:
+            linker.define_wasi()
+            sandbox.store.set_wasi(within(self._rights, sandbox))
         for wish in module.imports:
+            if reaches_out and wish.module == WASI:
+                continue
             kind = wish.type
             if not isinstance(kind, wasmtime.FuncType):
                 raise sandbox.error(f"imports {wish.module}.{wish.name}, which is no function")

@@ -101,10 +101,17 @@ class Guests:
         return Task("op", Book(self.run, cancellation=self.cancellation, log=self.lines.append))
 
     def transform(
-        self, wat: str | Path, rows: pa.Table, options: Any = None, *, batch: int | None = None, **limits: Any
+        self,
+        wat: str | Path,
+        rows: pa.Table,
+        options: Any = None,
+        *,
+        batch: int | None = None,
+        rights: Rights = Rights(),  # noqa: B008
+        **limits: Any,
     ) -> pa.Table:
         with (
-            self.guest(wat, **limits) as guest,
+            self.guest(wat, rights, **limits) as guest,
             guest.transform(json.dumps(options or {}), rows.to_reader(batch)) as changed,
         ):
             return changed.read_all()

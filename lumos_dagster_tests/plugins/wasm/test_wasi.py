@@ -9,9 +9,10 @@ import pyarrow as pa
 import pytest
 
 from lumos_dagster.errors import Interrupted, PluginError
+from lumos_dagster.plugins.guest import Rights
 from lumos_dagster.plugins.wasm.sandbox import GRACE
 from lumos_dagster_tests.plugins.wasm.components import WIT, build, version1
-from lumos_dagster_tests.plugins.wasm.guests import Guests
+from lumos_dagster_tests.plugins.wasm.guests import Guests, core
 
 ROWS = pa.table({"id": [1, 2]})
 ECHO = """(func (export "lumos:plugin/transformer@1.0.0#transform") (param i32 i32) (result i32)
@@ -101,6 +102,65 @@ def test_there_are_no_files_and_no_environment(guests: Guests, monkeypatch: pyte
     )
 
     assert guests.transform(path, ROWS).equals(ROWS)
+
+
+def test_a_component_finds_what_was_granted_and_nothing_else(guests: Guests, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GRANTED", "yes")
+    monkeypatch.setenv("SECRET", "of the host")
+    path = component(
+        guests,
+        "import wasi:cli/environment@0.2.0; import wasi:filesystem/preopens@0.2.0;",
+        """(import "wasi:cli/environment@0.2.0" "get-environment" (func $environment (param i32)))
+        (import "wasi:filesystem/preopens@0.2.0" "get-directories" (func $folders (param i32)))""",
+        """(call $environment (i32.const 4000)) (call $folders (i32.const 4008))
+        (if (i32.ne (i32.load (i32.const 4004)) (i32.const 1)) (then unreachable))
+        (if (i32.ne (i32.load (i32.const 4012)) (i32.const 1)) (then unreachable))""",
+    )
+    rights = Rights(env=("GRANTED", "NOT_SET"), fs=(str(guests.folder),))
+
+    assert guests.transform(path, ROWS, rights=rights).equals(ROWS)
+
+
+def test_a_folder_that_was_granted_and_is_missing_is_told(guests: Guests) -> None:
+    with pytest.raises(PluginError, match="plugin guest: instantiate: was granted the folder /no/such, which is not"):
+        guests.transform(core("(local.get $rows)"), ROWS, rights=Rights(fs=("/no/such",)))
+
+
+OPENS = """
+  (import "wasi_snapshot_preview1" "path_open"
+    (func $open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "fd_read" (func $read (param i32 i32 i32 i32) (result i32)))
+  (import "lumos" "log" (func $log (param i32 i32 i32)))"""
+TELLS_THE_FILE = """
+  (if (call $open (i32.const 3) (i32.const 0) (i32.const 4096) (i32.const 8) (i32.const {how}) (i64.const {may})
+      (i64.const 0) (i32.const 0) (i32.const 8192))
+    (then (call $log (i32.const 3) (i32.const 5000) (i32.const 2)))
+    (else
+      (i32.store (i32.const 8200) (i32.const 9000)) (i32.store (i32.const 8204) (i32.const 100))
+      (drop (call $read (i32.load (i32.const 8192)) (i32.const 8200) (i32.const 1) (i32.const 8208)))
+      (call $log (i32.const 1) (i32.const 9000) (i32.load (i32.const 8208)))))
+  (local.get $rows)"""
+NAME = '(data (i32.const 4096) "word.txt") (data (i32.const 5000) "no")'
+READ, WRITE, CREATE = 2, 64, 1
+
+
+def test_a_core_module_reads_the_files_of_a_folder_that_was_granted(guests: Guests) -> None:
+    (guests.folder / "word.txt").write_text("of the file")
+    wat = core(TELLS_THE_FILE.format(how=0, may=READ), imports=OPENS, extra=NAME)
+
+    guests.transform(wat, ROWS, rights=Rights(fs=(str(guests.folder),)))
+
+    assert guests.lines == ["info: of the file"]
+
+
+@pytest.mark.parametrize(("behind", "there"), [("", False), (":rw", True)])
+def test_a_folder_is_changed_only_where_that_was_granted(guests: Guests, behind: str, there: bool) -> None:
+    wat = core(TELLS_THE_FILE.format(how=CREATE, may=READ | WRITE), imports=OPENS, extra=NAME)
+
+    guests.transform(wat, ROWS, rights=Rights(fs=(f"{guests.folder}{behind}",)))
+
+    assert (guests.folder / "word.txt").exists() is there
+    assert (guests.lines == ["error: no"]) is not there
 
 
 def printer(guests: Guests, times: int) -> Path:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from lumos_dagster.plugins.guest import Description, Kind
+from lumos_dagster.plugins.guest import Description, Kind, Rights
 from lumos_dagster.plugins.wasm.dialects import Rows
 from lumos_dagster.plugins.wasm.dialects.metadata import described, document, kinds_of
 from lumos_dagster.plugins.wasm.module import CoreModule, exported
@@ -25,9 +25,9 @@ class Core:
 
     batch_rows = 65_536
 
-    def __init__(self, sandbox: Sandbox) -> None:
+    def __init__(self, sandbox: Sandbox, rights: Rights) -> None:
         self._sandbox = sandbox
-        self._module = CoreModule(sandbox)
+        self._module = CoreModule(sandbox, rights)
         self._options = b"{}"
         self._arrow = False
         self._begun = False

@@ -18,7 +18,7 @@ def dialect_of(sandbox: Sandbox, rights: Rights) -> Dialect:
     """How to talk to the guest. Raises PluginError for one of an unknown ABI, or that imports what it may not."""
     unit = sandbox.code.unit
     if isinstance(unit, wasmtime.Module):
-        return _core(sandbox, unit)
+        return _core(sandbox, unit, rights)
     exports = interfaces(unit, sandbox.code.engine)
     majors = {major for name, (_, major) in exports.items() if name in KINDS}
     if majors == {1}:
@@ -29,13 +29,13 @@ def dialect_of(sandbox: Sandbox, rights: Rights) -> Dialect:
     raise sandbox.error(f"is of no known ABI: it exports {names}; known: lumos:plugin at version 1 or 2", "load")
 
 
-def _core(sandbox: Sandbox, unit: wasmtime.Module) -> Dialect:
+def _core(sandbox: Sandbox, unit: wasmtime.Module, rights: Rights) -> Dialect:
     functions = exported(unit)
     results = [str(kind) for kind in functions["get_metadata"].results] if "get_metadata" in functions else []
     if results == ["i64"]:
-        return Core(sandbox)
+        return Core(sandbox, rights)
     if results == ["i32"]:
-        return Legacy(sandbox)
+        return Legacy(sandbox, rights)
     names = ", ".join(sorted(functions)) or "no function"
     raise sandbox.error(
         f"is of no known ABI: it exports {names}, but no get_metadata() that gives an i64 or an i32", "load"

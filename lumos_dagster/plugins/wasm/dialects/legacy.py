@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from lumos_dagster.conversion import as_text
 from lumos_dagster.conversion.frames import Array
-from lumos_dagster.plugins.guest import Description, Kind
+from lumos_dagster.plugins.guest import Description, Kind, Rights
 from lumos_dagster.plugins.wasm.dialects import Rows
 from lumos_dagster.plugins.wasm.dialects.metadata import described, document, kinds_of
 from lumos_dagster.plugins.wasm.module import CoreModule, exported
@@ -32,9 +32,9 @@ class Legacy:
 
     batch_rows = 10_000
 
-    def __init__(self, sandbox: Sandbox) -> None:
+    def __init__(self, sandbox: Sandbox, rights: Rights) -> None:
         self._sandbox = sandbox
-        self._module = CoreModule(sandbox)
+        self._module = CoreModule(sandbox, rights)
         self._options: dict[str, Any] = {}
         self._room = (0, 0)
         self._begun = False
