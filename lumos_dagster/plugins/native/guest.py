@@ -86,6 +86,14 @@ class Process:
             else:
                 return message
 
+    def checked(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """The batch, if its values are what its types say. Raises PluginError."""
+        try:
+            batch.validate(full=True)
+        except pa.ArrowException as error:
+            raise PluginError(f"plugin {self._name}: get_next: its stream failed: {error}") from None
+        return batch
+
     def cancel(self) -> None:
         """Tell it that the op is to end, and end it soon after. Called from any thread."""
         self._page.cancel()
@@ -224,12 +232,13 @@ def _given(process: Process, rows: Iterator[pa.RecordBatch]) -> pa.RecordBatchRe
     """What the plugin gives, made of `rows` where it takes some."""
 
     def batches() -> Iterator[pa.RecordBatch]:
+        process.send(Message("next"))
         while True:
-            process.send(Message("next"))
+            process.send(Message("next"))  # the one after this, made while this one is used
             batch = process.answer(rows).rows
             if batch is None:
                 return
-            yield batch
+            yield process.checked(batch)
 
     return pa.RecordBatchReader.from_batches(_schema(process.answer(rows)), batches())
 

@@ -5,6 +5,7 @@ import os
 import socket
 import sys
 import threading
+from collections import deque
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -22,11 +23,12 @@ class Worker:
 
     def __init__(self, channel: Channel, page: Page) -> None:
         self._channel, self._page = channel, page
+        self._early: deque[Message] = deque()
 
     def work(self) -> None:
         """Take the one command, and say how it ended."""
         self._channel.send(Message("ready"))
-        command = json.loads(self._asked().text)
+        command = json.loads(self._asked("command").text)
         try:
             answer = self._done(command)
         except ReportedError as error:
@@ -51,7 +53,7 @@ class Worker:
     def _used(self, opened: Opened, kind: str) -> str:
         given, out = Stream(), Stream()
         if kind != "extractor":
-            schema = self._rows(self._asked()).schema
+            schema = self._rows(self._asked("schema")).schema
             pa.RecordBatchReader.from_batches(schema, self._given())._export_to_c(given.address)
         if kind == "loader":
             return str(opened.load(given))
@@ -63,27 +65,30 @@ class Worker:
         return ""
 
     def _given(self) -> Iterator[pa.RecordBatch]:
-        """The rows that the plugin takes, each batch asked for when it is wanted."""
+        """The rows that the plugin takes; the host makes the next batch ready while the plugin has this one."""
+        self._channel.send(Message("wants"))
         while True:
             during = self._page.during
-            self._channel.send(Message("wants"))
-            message = self._asked()
+            message = self._asked("rows")
             self._page.enter(during)
             if message.rows is None:
                 return
+            self._channel.send(Message("wants"))
             yield message.rows
 
     def _give(self, opened: Opened, out: Stream) -> None:
-        """The rows that the plugin gives, each batch made when it is wanted. They are checked: it may be all wrong."""
+        """The rows that the plugin gives, each batch made when it is wanted. Its layout is checked here, as what is
+        wrong there cannot be sent; the values are by the host.
+        """
         try:
             self._page.enter("get_schema")
             rows = pa.RecordBatchReader._import_from_c(out.address)
             self._channel.send(Message("schema", rows=pa.RecordBatch.from_pylist([], rows.schema)))
             while True:
-                self._asked()
+                self._asked("next")
                 self._page.enter("get_next")
                 batch = rows.read_next_batch()
-                batch.validate(full=True)
+                batch.validate()
                 self._channel.send(Message("rows", rows=batch))
                 del batch
         except StopIteration:
@@ -93,11 +98,19 @@ class Worker:
                 raise opened.error.reported() from None
             raise BrokenContractError(f"its stream failed: {str(error) or 'without a reason'}") from None
 
-    def _asked(self) -> Message:
-        message = self._channel.receive()
-        if message is None:
-            os._exit(0)
-        return message
+    def _asked(self, kind: str) -> Message:
+        """The next message of this kind; rows may come before they are looked for."""
+        for message in self._early:
+            if message.kind == kind:
+                self._early.remove(message)
+                return message
+        while True:
+            arrived = self._channel.receive()
+            if arrived is None:
+                os._exit(0)
+            if arrived.kind == kind:
+                return arrived
+            self._early.append(arrived)
 
     @staticmethod
     def _rows(message: Message) -> pa.RecordBatch:
