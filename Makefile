@@ -57,10 +57,12 @@ $(BIN)/python:
 
 .venv/.installed: pyproject.toml | $(BIN)/python
 	$(BIN)/pip install -q -e .
+	@$(BIN)/python -m compileall -q lumos_dagster
 	@touch $@
 
 .venv/.installed-test: pyproject.toml | $(BIN)/python
 	$(BIN)/pip install -q -e '.[test]'
+	@$(BIN)/python -m compileall -q lumos_dagster lumos_dagster_tests
 	@(command -v chromium && command -v clang && command -v gcc && command -v wasm-ld && command -v mariadbd && command -v my_print_defaults && ls /usr/lib/postgresql/*/bin/postgres) >/dev/null 2>&1 || { apt-get update -q && apt-get install -qy --no-install-recommends chromium clang gcc libc6-dev lld mariadb-server-core mariadb-client-core postgresql; } >/dev/null
 	@touch $@ .venv/.installed
 

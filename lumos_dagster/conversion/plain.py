@@ -23,11 +23,11 @@ def read_plainly(column: Array, target: Kind) -> Array | None:
         marks = _WHOLE
     elif types.is_decimal(target) or types.is_float64(target):
         marks = _FRACTION
-        if _longest(column) > (_DECIMAL_LENGTH if types.is_decimal(target) else _DOUBLE_LENGTH):
+        if longest(column) > (_DECIMAL_LENGTH if types.is_decimal(target) else _DOUBLE_LENGTH):
             return None
     else:
         return None
-    if _text_of(column).translate(None, marks):
+    if text_of(column).translate(None, marks):
         return None
     try:
         values = column.cast(target)
@@ -36,7 +36,8 @@ def read_plainly(column: Array, target: Kind) -> Array | None:
     return None if types.is_date32(target) and _least(values.cast(pa.int32())) < _FIRST_DAY else values
 
 
-def _longest(column: Array) -> int:
+def longest(column: Array) -> int:
+    """How many bytes the longest text has."""
     lengths: Array = pc.binary_length(column)
     longest: Array = pc.max(lengths)
     return longest.as_py() or 0
@@ -47,7 +48,7 @@ def _least(days: Array) -> int:
     return least.as_py() or 0
 
 
-def _text_of(column: Array) -> bytes:
+def text_of(column: Array) -> bytes:
     """All texts behind one another."""
     _, places, text = column.buffers()
     if text is None or places is None:

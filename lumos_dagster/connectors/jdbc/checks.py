@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lumos_dagster.connectors.jdbc.database import Column
+from lumos_dagster.conversion.plain import longest, text_of
 
 Array = Any
 """A pyarrow.Array, as in fitting.py."""
@@ -48,13 +49,14 @@ def _off_grid(grid: Sequence[int], ticks: Array) -> Array:
 
 
 def _checked_text(column: Column, values: Array, where: str) -> Iterator[tuple[Array, str]]:
-    if column.max_length is not None:
+    """What can be told of all values at once is: characters are counted only where bytes are too many."""
+    if column.max_length is not None and longest(values) > column.max_length:
         too_long = pc.greater(pc.utf8_length(values), pa.scalar(column.max_length, pa.int32()))
         yield too_long, f"longer than the {column.max_length} characters of {where}"
-    if column.max_bytes is not None:
+    if column.max_bytes is not None and longest(values) > column.max_bytes:
         too_many = pc.greater(pc.binary_length(values), pa.scalar(column.max_bytes, pa.int32()))
         yield too_many, f"longer than the {column.max_bytes} bytes of {where}"
-    if column.never:
+    if column.never and column.never.encode() in text_of(values):
         yield pc.match_substring(values, column.never), f"holds {column.never!r}, which {where} cannot"
     if column.pattern:
         fits = pc.match_substring_regex(values, column.pattern)

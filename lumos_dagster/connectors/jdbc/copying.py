@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
+from lumos_dagster.ahead import ahead
 from lumos_dagster.connectors.jdbc.database import Column
 from lumos_dagster.conversion import as_text, convert
 from lumos_dagster.errors import DataError
@@ -44,8 +45,9 @@ def copy_in(raw: Any, table: str, names: str, columns: Sequence[Column], batches
     """Send the batches to a table; gives the rows that the server says have arrived."""
     form, encoded = ("csv", _as_csv) if without_binary(columns) else ("binary", _as_binary)
     with raw.cursor() as cursor:
-        with cursor.copy(f"COPY {table} ({names}) FROM STDIN (FORMAT {form})") as copy:
-            for data in encoded(batches):
+        # The server takes what was sent while the next is fitted and encoded.
+        with ahead(encoded(batches)) as made, cursor.copy(f"COPY {table} ({names}) FROM STDIN (FORMAT {form})") as copy:
+            for data in made:
                 copy.write(data)
         rows: int = cursor.rowcount
         return rows

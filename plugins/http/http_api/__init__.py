@@ -11,9 +11,6 @@ from pydantic import Field, field_validator, model_validator
 from lumos_dagster.errors import DataError
 from lumos_dagster.interface import Extractor, SecretStr, StrictModel, Task
 
-from .client import Client, Request
-from .pages import pages_of
-
 Type = Literal["bool", "int64", "float64", "string", "date32", "json"]
 
 
@@ -87,6 +84,10 @@ class Http(Extractor):
     @contextmanager
     def read(self, task: Task) -> Iterator[pa.RecordBatchReader]:
         """All records, a batch to a page."""
+        # Only here: every process that looks at the plugins imports this module.
+        from .client import Client, Request
+        from .pages import pages_of
+
         request = Request(self.url, dict(self.params))
         with Client(self.headers | self._who(), self._basic(), self.timeout, self.retries, task) as client:
             pages = pages_of(client, request, self.records, self.pagination)
