@@ -1,9 +1,11 @@
 """The one place where an error of the work becomes what Dagster does about it: a retry, a failure, or a note of one."""
 
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 import dagster as dg
+from dagster._core.errors import DagsterUserCodeProcessError
+from dagster_shared.error import SerializableErrorInfo
 
 from lumos_dagster.config.model import Retry
 from lumos_dagster.errors import ConfigError, DataError, Interrupted, LumosError, PluginError, TerminalError
@@ -22,13 +24,22 @@ def guarded(work: Callable[[], T], retry: Retry, retry_number: int, op: str) -> 
         return work()
     except LumosError as error:
         bare = _bare(error)
+        kind = type(bare).__name__
         if not isinstance(bare, _NOT_RETRIED) and retry_number < retry.count:
-            raise _retry(retry, retry_number) from bare
-        raise _failure(op, str(bare), type(bare).__name__, retry_number) from None
+            raise _AskedAgain(  # type: ignore[no-untyped-call]
+                max_retries=retry.count,
+                seconds_to_wait=retry.wait(retry_number),
+                user_code_process_error_infos=[_shown(str(bare), kind)],
+            ) from None
+        raise told(_named(op, str(bare)), kind, _facts(kind, retry_number)) from None
     except Exception as error:
         if retry_number < retry.count:
-            raise _retry(retry, retry_number) from error
-        raise _failure(op, f"{type(error).__name__}: {error}", type(error).__name__, retry_number) from error
+            wait = retry.wait(retry_number)
+            raise dg.RetryRequested(max_retries=retry.count, seconds_to_wait=wait) from error
+        kind = type(error).__name__
+        raise dg.Failure(
+            _named(op, f"{kind}: {error}"), metadata=_facts(kind, retry_number), allow_retries=False
+        ) from error
 
 
 def refused(work: Callable[[], T], op: str) -> T:
@@ -37,13 +48,10 @@ def refused(work: Callable[[], T], op: str) -> T:
         return work()
     except _NOT_RETRIED as error:
         bare = _bare(error)
-        raise _failure(op, str(bare), type(bare).__name__, 0) from None
+        kind = type(bare).__name__
+        raise told(_named(op, str(bare)), kind, _facts(kind, 0)) from None
     except LumosError as error:
         raise _bare(error) from None
-
-
-def _retry(retry: Retry, retry_number: int) -> dg.RetryRequested:
-    return dg.RetryRequested(max_retries=retry.count, seconds_to_wait=retry.wait(retry_number))
 
 
 def _bare(error: LumosError) -> LumosError:
@@ -54,13 +62,35 @@ def _bare(error: LumosError) -> LumosError:
     return error.with_traceback(None)
 
 
-def _failure(op: str, text: str, kind: str, retry_number: int) -> dg.Failure:
-    text = text if text.startswith(("jobs.", f"{op}:")) or op in text.split(":", 1)[0] else f"{op}: {text}"
-    return dg.Failure(
-        description=text,
-        metadata={"error": kind, "attempts": retry_number + 1},
-        allow_retries=False,
+class _Told(DagsterUserCodeProcessError, dg.Failure):
+    """A failure whose words say all.
+
+    Dagster shows with every error the trace of the frames that it came through; of an error that was another
+    process's it shows what it is given.
+    """
+
+
+class _AskedAgain(DagsterUserCodeProcessError, dg.RetryRequested):
+    """The same of a request to be tried again."""
+
+
+def told(text: str, kind: str, metadata: Mapping[str, Any] | None = None) -> dg.Failure:
+    """A failure that is shown as these words and no trace; it is not tried again."""
+    return _Told(  # type: ignore[no-untyped-call]
+        description=text, metadata=metadata, allow_retries=False, user_code_process_error_infos=[_shown(text, kind)]
     )
+
+
+def _shown(text: str, kind: str) -> SerializableErrorInfo:
+    return SerializableErrorInfo(f"{text}\n", [], kind)
+
+
+def _named(op: str, text: str) -> str:
+    return text if text.startswith(("jobs.", f"{op}:")) or op in text.split(":", 1)[0] else f"{op}: {text}"
+
+
+def _facts(kind: str, retry_number: int) -> dict[str, Any]:
+    return {"error": kind, "attempts": retry_number + 1}
 
 
 def retry_policy(retry: Retry) -> dg.RetryPolicy | None:

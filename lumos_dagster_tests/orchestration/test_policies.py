@@ -201,3 +201,19 @@ def test_a_loader_hands_on_the_rows_that_it_loaded(folder: Path, instance: dg.Da
     ran = run_job(job(*chain(folder), onward, execution="streaming"), instance)
     assert ran.success
     assert (folder / "onward").read_text() == "1 3 5 7 9"
+
+
+@pytest.mark.parametrize(("error", "traced"), [("data", False), ("transient", False), ("unknown", True)])
+def test_only_an_error_of_somebodys_code_is_shown_with_a_trace(
+    error: str, traced: bool, folder: Path, instance: dg.DagsterInstance
+) -> None:
+    ran = run_job(job(*chain(folder, fails=9, error=error), retry=Retry(1)), instance)
+
+    shown = [
+        event.dagster_event.event_specific_data.error
+        for event in instance.all_logs(ran.run.run_id)
+        if event.dagster_event and event.dagster_event.event_type_value in ("STEP_FAILURE", "STEP_UP_FOR_RETRY")
+    ]
+    assert len(shown) == (1 if error == "data" else 2)
+    assert [bool(found.stack) for found in shown] == [traced] * len(shown)
+    assert all("refused" in found.to_string() for found in shown)

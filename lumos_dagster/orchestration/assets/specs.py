@@ -16,6 +16,7 @@ from lumos_dagster.orchestration.assets.checks import check_specs
 from lumos_dagster.orchestration.assets.graphs import graph_assets
 from lumos_dagster.orchestration.assets.keys import asset_keys, sources_of
 from lumos_dagster.orchestration.automation.partitions import partitions_definition
+from lumos_dagster.orchestration.failures import told
 from lumos_dagster.orchestration.names import safe
 from lumos_dagster.plan import Node, Plan
 
@@ -145,7 +146,7 @@ def _checks(specs: list[dg.AssetCheckSpec], name: str) -> dg.AssetChecksDefiniti
         if context.instance.get_records_for_run(context.run_id, of_type=kind, limit=1).records:
             yield from ()  # the ops of this run have done it
             return
-        raise dg.Failure("these checks are evaluated whenever the job loads rows; launch the job", allow_retries=False)
+        raise told("these checks are evaluated whenever the job loads rows; launch the job", "ConfigError")
 
     keys = {f"asset_{number}": key for number, key in enumerate(dict.fromkeys(spec.asset_key for spec in specs))}
     outs = {f"check_{number}": spec for number, spec in enumerate(specs)}
