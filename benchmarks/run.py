@@ -20,6 +20,7 @@ from pathlib import Path
 import psutil
 import psycopg
 
+from benchmarks import overhead
 from benchmarks.data import LINEITEM, lineitem
 from benchmarks.measure import FailedError, Taken, median, run
 from benchmarks.works import LIMIT, LUMOS, WORKS, Bench, Work
@@ -54,6 +55,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for work in works:
             told.append(measured(work, bench, asked.rounds, with_peers=not asked.without_peers))
             print(told[-1], flush=True)
+    if not asked.works:
+        told.append(overhead.measured(asked.rounds))
+        print(told[-1])
     if asked.write_docs:
         PAGE.write_text("\n".join(told))
 
