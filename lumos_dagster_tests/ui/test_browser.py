@@ -157,7 +157,9 @@ def test_a_failed_run_tells_what_to_do_and_re_executed_from_failure_does_only_wh
     first = ui.launch("failing")
     assert ui.finished(first) == "FAILURE"
     page.goto(f"{ui.url}/runs/{first}")
-    expect(page.get_by_text('there is no table "numbers"; set create_table: true to make it').first).to_be_visible()
+    why = 'there is no table "numbers"; set create_table: true to make it'
+    expect(page.get_by_text(why).first).to_be_visible()
+    assert "Stack Trace" not in page.inner_text("body")
     with closing(sqlite3.connect(ui.home.parent / "failing.db")) as database:
         database.execute("create table numbers (n integer)")
         page.get_by_role("button", name="Re-execute all").locator("xpath=following::button[1]").click()
