@@ -84,7 +84,7 @@ class Fitting:
         """The rows that fit; the others are booked as bad."""
         for batch in _of_bounded_size(rows, self.batch_rows):
             fitted, good = self._fit(batch)
-            numbers: Array = pa.array(np.arange(self.seen + 1, self.seen + batch.num_rows + 1))
+            numbers = _numbered(self.seen + 1, batch.num_rows)
             self.seen += batch.num_rows
             part = Part(fitted, batch, numbers)
             yield part if good is None else part.filtered(good)
@@ -127,6 +127,12 @@ class Fitting:
         for index in positions:
             row = batch.slice(index, 1).to_pylist()[0]
             yield BadRow(self.seen + index + 1, fit.source, row[fit.source], reason, row)
+
+
+def _numbered(first: int, count: int) -> Array:
+    """The numbers from `first` on; from a buffer, as pyarrow imports pandas to look at whatever else it is given."""
+    numbers = np.arange(first, first + count, dtype=np.int64)
+    return pa.Array.from_buffers(pa.int64(), count, [None, pa.py_buffer(memoryview(numbers))])
 
 
 def _of_bounded_size(rows: pa.RecordBatchReader, size: int) -> Iterator[pa.RecordBatch]:
