@@ -132,7 +132,7 @@ class Fitting:
 def _numbered(first: int, count: int) -> Array:
     """The numbers from `first` on; from a buffer, as pyarrow imports pandas to look at whatever else it is given."""
     numbers = np.arange(first, first + count, dtype=np.int64)
-    return pa.Array.from_buffers(pa.int64(), count, [None, pa.py_buffer(memoryview(numbers))])
+    return pa.Array.from_buffers(pa.int64(), count, [None, pa.py_buffer(numbers.tobytes())])
 
 
 def _of_bounded_size(rows: pa.RecordBatchReader, size: int) -> Iterator[pa.RecordBatch]:
