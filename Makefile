@@ -35,8 +35,8 @@ screenshots: .venv/.installed-test ## the pictures of the UI in docs/images, tak
 	@mkdir -p docs/images
 	LUMOS_SCREENSHOTS=$(CURDIR)/docs/images $(BIN)/python -m pytest -n 0 -p no:randomly lumos_dagster_tests/ui
 
-bench: .venv/.installed-test ## Lumos beside psql, DuckDB, pandas, dlt on 1 million rows; writes docs/performance.md
-	@command -v sqlite3 >/dev/null || { apt-get update -q && apt-get install -qy --no-install-recommends sqlite3; } >/dev/null
+bench: .venv/.installed-test ## Lumos beside psql, DuckDB, ingestr, dlt, .. on 1 million rows; writes docs/performance.md
+	@(command -v sqlite3 && command -v pgloader) >/dev/null || { apt-get update -q && apt-get install -qy --no-install-recommends pgloader sqlite3; } >/dev/null
 	$(BIN)/python -m benchmarks.run --write-docs $(BENCH)
 
 kill-matrix: .venv/.installed-test ## kill and harm hundreds of loads, resume each, compare; writes docs/promises.md

@@ -15,6 +15,7 @@ import pymysql
 from benchmarks.data import LINEITEM, SUMS, Lineitem
 
 HERE = Path(__file__).parent
+COLUMNS = [column.split()[0] for column in LINEITEM.strip("()").replace("(12,2)", "").split(",")]
 PYTHON = sys.executable
 LUMOS, LIMIT = "Lumos, data path", "limit"
 
@@ -61,6 +62,15 @@ class Work:
     target: float
     peers: Mapping[str, tuple[str, Command]] = field(default_factory=dict)
     """Name -> the environment that it needs, and its command."""
+    kept: str = "true"
+    """Which of the rows are to arrive, as PostgreSQL's SQL."""
+
+    def expected(self, bench: Bench) -> tuple[Any, ...]:
+        """What `sums` is to give."""
+        if self.kept == "true":
+            return bench.rows.sums
+        with psycopg.connect(bench.postgres) as connection:
+            return tuple(connection.execute(f"select {SUMS} from source where {self.kept}").fetchone() or ())
 
     def contenders(self, bench: Bench) -> dict[str, tuple[str, list[str]]]:
         """All that is run, the limit first: name -> environment and command."""
@@ -80,6 +90,25 @@ def postgres_table(bench: Bench) -> None:
     with psycopg.connect(bench.postgres, autocommit=True) as connection:
         connection.execute(f"drop table if exists lineitem; create table lineitem {LINEITEM}")
         connection.execute("drop schema if exists public_staging cascade; checkpoint")
+
+
+def postgres_table_of_half(bench: Bench) -> None:
+    """A table with a key and every second line, its comments outdated."""
+    postgres_table(bench)
+    with psycopg.connect(bench.postgres, autocommit=True) as connection:
+        connection.execute("alter table lineitem add primary key (l_orderkey, l_linenumber)")
+        connection.execute("insert into lineitem select * from source where l_linenumber % 2 = 0")
+        connection.execute("update lineitem set l_extendedprice = 0, l_comment = 'old'")
+        connection.execute("vacuum analyze lineitem")
+        connection.execute("checkpoint")
+
+
+def postgres_table_of_changed(bench: Bench) -> None:
+    """An empty table for rows with another name for a column, and dates as text."""
+    columns = LINEITEM.replace("l_comment", "note").replace("l_shipdate date", "l_shipdate varchar(10)")
+    with psycopg.connect(bench.postgres, autocommit=True) as connection:
+        connection.execute(f"drop table if exists lineitem; create table lineitem {columns}")
+        connection.execute("checkpoint")
 
 
 def postgres_sums(bench: Bench) -> tuple[Any, ...]:
@@ -158,6 +187,27 @@ def _job(read: tuple[str, Mapping[str, Any]], load: tuple[str, Mapping[str, Any]
     }
 
 
+def _changed(bench: Bench) -> Mapping[str, Any]:
+    job = dict(_job(_csv(bench), _table(bench.postgres, load_mode="insert")))
+    change = {
+        "type": "transformer", "transformer_type": "json",
+        "options": {"transforms": [
+            {"operation": "rename_field", "from": "l_comment", "to": "note"},
+            {"operation": "filter_field", "field": "l_returnflag", "condition": "not_equals", "value": "R"},
+            {"operation": "format_date", "field": "l_shipdate", "from_format": "YYYY-MM-DD", "to_format": "DD/MM/YYYY"},
+        ]},
+    }  # fmt: skip
+    job["jobs"] = job["jobs"] | {"change": change}
+    job["dag"] = {"dependencies": {"change": ["read"], "load": ["change"]}}
+    return job
+
+
+def _staged(bench: Bench, *statements: str) -> list[str]:
+    copy = f"\\copy staged from '{bench.rows.file}' csv header"
+    commands = [f"create temporary table staged {LINEITEM}", copy, *statements]
+    return ["psql", "-q", "-1", bench.postgres, *(word for command in commands for word in ("-c", command))]
+
+
 def _csv(bench: Bench) -> tuple[str, Mapping[str, Any]]:
     return "csv", {"file_path": str(bench.rows.file)}
 
@@ -191,6 +241,46 @@ def _to_postgres(environment: str, script: str, *more: str) -> tuple[str, Comman
     )
 
 
+TYPES = {
+    **dict.fromkeys(("l_orderkey", "l_partkey", "l_suppkey"), "bigint"), "l_linenumber": "int",
+    **dict.fromkeys(("l_quantity", "l_extendedprice", "l_discount", "l_tax"), "decimal(12,2)"),
+    **dict.fromkeys(("l_shipdate", "l_commitdate", "l_receiptdate"), "date"),
+}  # fmt: skip
+
+
+def _ingestr(source: Callable[[Bench], str], target: Callable[[Bench], str], sqlite: bool = False) -> dict[str, Any]:
+    """With the columns' types given, as it says to; each place is URL#TABLE."""
+    types = {name: TYPES.get(name, "string") for name in COLUMNS}
+    if sqlite:
+        types = {name: "bigint" if kind.endswith("int") else "string" for name, kind in types.items()}
+
+    def command(bench: Bench) -> list[str]:
+        (source_url, _, source_table), (url, _, table) = (place(bench).partition("#") for place in (source, target))
+        words = [
+            str(bench.peers / "ingestr" / "bin" / "ingestr"), "ingest", "--yes", "--progress", "log",
+            "--no-load-timestamp", "--incremental-strategy", "append",
+            "--source-uri", source_url, "--source-table", source_table, "--dest-uri", url, "--dest-table", table,
+        ]  # fmt: skip
+        if source_url.startswith("csv:"):
+            words += ["--no-inference", "--columns", ",".join(f"{name}:{kind}" for name, kind in types.items())]
+        return words
+
+    return {"ingestr": ("ingestr", command)}
+
+
+def _mysql_table(bench: Bench) -> str:
+    place = bench.mariadb.partition("://")[2]
+    return f"mysql://{place}#{place.rpartition('/')[2]}.lineitem"
+
+
+def _pgloader(bench: Bench) -> list[str]:
+    (bench.folder / "csv.load").write_text(
+        f"LOAD CSV FROM '{bench.rows.file}' INTO {bench.postgres} TARGET TABLE lineitem "
+        "WITH skip header = 1, fields terminated by ',', fields optionally enclosed by '\"';\n"
+    )
+    return ["pgloader", "--on-error-stop", "csv.load"]
+
+
 def _bash(line: str) -> list[str]:
     return [shutil.which("bash") or "bash", "-o", "pipefail", "-c", line]
 
@@ -206,10 +296,55 @@ WORKS = [
         0.8,
         {
             **_duck(lambda bench: f"csv:{bench.rows.file}", lambda bench: f"{bench.postgres}#lineitem"),
+            **_ingestr(lambda bench: f"csv://{bench.rows.file}#x", lambda bench: f"{bench.postgres}#public.lineitem"),
+            "pgloader": ("pgloader", _pgloader),
             "pandas, to_sql by COPY": _to_postgres("pandas", "frames.py"),
             "dlt, its best settings": _to_postgres("dlt", "dlt_load.py", "best"),
             "dlt, as documented": _to_postgres("dlt", "dlt_load.py", "default"),
         },
+    ),
+    Work(
+        "CSV to PostgreSQL, renamed, filtered, dates written anew",
+        _changed,
+        "psql, staged, SQL",
+        lambda bench: _staged(
+            bench,
+            "insert into lineitem select l_orderkey, l_partkey, l_suppkey, l_linenumber, l_quantity, l_extendedprice, "
+            "l_discount, l_tax, l_returnflag, l_linestatus, to_char(l_shipdate, 'DD/MM/YYYY'), l_commitdate, "
+            "l_receiptdate, l_shipinstruct, l_shipmode, l_comment from staged where l_returnflag <> 'R'",
+        ),
+        postgres_table_of_changed,
+        postgres_sums,
+        0.56,
+        {
+            "DuckDB": (
+                "duckdb",
+                lambda bench: bench.peer(
+                    "duckdb",
+                    "duck.py",
+                    f"csv:{bench.rows.file}",
+                    f"{bench.postgres}#lineitem",
+                    "* replace (strftime(l_shipdate, '%d/%m/%Y') as l_shipdate) from {} where l_returnflag <> 'R'",
+                ),
+            )
+        },
+        kept="l_returnflag <> 'R'",
+    ),
+    Work(
+        "CSV to PostgreSQL, upsert of which half is there",
+        lambda bench: _job(
+            _csv(bench),
+            _table(bench.postgres, load_mode="upsert", key_column=["l_orderkey", "l_linenumber"]),
+        ),
+        "psql, staged, ON CONFLICT",
+        lambda bench: _staged(
+            bench,
+            "insert into lineitem select * from staged on conflict (l_orderkey, l_linenumber) do update set "
+            + ", ".join(f"{name} = excluded.{name}" for name in COLUMNS if name not in ("l_orderkey", "l_linenumber")),
+        ),
+        postgres_table_of_half,
+        postgres_sums,
+        0.94,
     ),
     Work(
         "PostgreSQL to CSV",
@@ -219,7 +354,8 @@ WORKS = [
         no_file,
         file_sums,
         1.1,
-        _duck(lambda bench: f"{bench.postgres}#source", lambda bench: f"csv:{bench.out}"),
+        _duck(lambda bench: f"{bench.postgres}#source", lambda bench: f"csv:{bench.out}")
+        | _ingestr(lambda bench: f"{bench.postgres}#public.source", lambda bench: f"csv://{bench.out}#x"),
     ),
     Work(
         "PostgreSQL to PostgreSQL",
@@ -232,7 +368,8 @@ WORKS = [
         postgres_table,
         postgres_sums,
         1.1,
-        _duck(lambda bench: f"{bench.postgres}#source", lambda bench: f"{bench.postgres}#lineitem"),
+        _duck(lambda bench: f"{bench.postgres}#source", lambda bench: f"{bench.postgres}#lineitem")
+        | _ingestr(lambda bench: f"{bench.postgres}#public.source", lambda bench: f"{bench.postgres}#public.lineitem"),
     ),
     Work(
         "CSV to MariaDB",
@@ -242,7 +379,8 @@ WORKS = [
         mariadb_table,
         mariadb_sums,
         1.1,
-        _duck(lambda bench: f"csv:{bench.rows.file}", lambda bench: f"{bench.mariadb}#lineitem"),
+        _duck(lambda bench: f"csv:{bench.rows.file}", lambda bench: f"{bench.mariadb}#lineitem")
+        | _ingestr(lambda bench: f"csv://{bench.rows.file}#x", _mysql_table),
     ),
     Work(
         "PostgreSQL to MariaDB",
@@ -256,6 +394,8 @@ WORKS = [
         mariadb_table,
         mariadb_sums,
         1.1,
+        _duck(lambda bench: f"{bench.postgres}#source", lambda bench: f"{bench.mariadb}#lineitem")
+        | _ingestr(lambda bench: f"{bench.postgres}#public.source", _mysql_table),
     ),
     Work(
         "CSV to SQLite",
@@ -265,6 +405,11 @@ WORKS = [
         sqlite_table,
         sqlite_sums,
         0.75,
-        _duck(lambda bench: f"csv:{bench.rows.file}", lambda bench: f"sqlite:{bench.sqlite}#lineitem"),
+        _duck(lambda bench: f"csv:{bench.rows.file}", lambda bench: f"sqlite:{bench.sqlite}#lineitem")
+        | _ingestr(
+            lambda bench: f"csv://{bench.rows.file}#x",
+            lambda bench: f"sqlite:///{bench.sqlite}#main.lineitem",
+            sqlite=True,
+        ),
     ),
 ]

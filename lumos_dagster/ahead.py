@@ -51,7 +51,8 @@ def ahead(items: Iterator[Item], end: Callable[[], None] = lambda: None) -> Iter
             end()
         while thread.is_alive():  # a full queue must not hold it up
             with suppress(Empty):
-                queue.get(timeout=_PAUSE_SECONDS)
+                queue.get_nowait()
+            thread.join(_PAUSE_SECONDS)
 
 
 def _taken(queue: "Queue[Any]") -> Iterator[Any]:

@@ -1,4 +1,7 @@
-"""DuckDB and its PostgreSQL, MySQL and SQLite extensions: python duck.py FROM TO, each csv:PATH or URL#TABLE."""
+"""DuckDB and its PostgreSQL, MySQL and SQLite extensions: python duck.py FROM TO [SELECT], each csv:PATH or URL#TABLE.
+
+SELECT is what is selected, with {} for where from; all of it if not said.
+"""
 
 import sys
 
@@ -14,14 +17,14 @@ COLUMNS = {
 }  # fmt: skip
 
 
-def main(source: str, target: str) -> None:
+def main(source: str, target: str, selected: str = "* from {}") -> None:
     """One statement."""
     with duckdb.connect() as connection:
         rows = _place(connection, source, "source")
         if target.startswith("csv:"):
-            connection.execute(f"copy (select * from {rows}) to '{target[4:]}' (header)")
+            connection.execute(f"copy (select {selected.format(rows)}) to '{target[4:]}' (header)")
         else:
-            connection.execute(f"insert into {_place(connection, target, 'target')} select * from {rows}")
+            connection.execute(f"insert into {_place(connection, target, 'target')} select {selected.format(rows)}")
 
 
 def _place(connection: "duckdb.DuckDBPyConnection", place: str, name: str) -> str:
@@ -43,4 +46,4 @@ def _place(connection: "duckdb.DuckDBPyConnection", place: str, name: str) -> st
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:3])
+    main(*sys.argv[1:4])
