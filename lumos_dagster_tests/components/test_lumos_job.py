@@ -9,7 +9,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from lumos_dagster.orchestration.location import build_definitions
+from lumos_dagster import build_definitions
 
 PYPROJECT = """
 [project]
