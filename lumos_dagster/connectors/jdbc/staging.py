@@ -44,6 +44,8 @@ class Staging:
         self._all = ", ".join(map(quote, self._names))
         self._key = ", ".join(map(quote, table.key))
         self._same_key = " AND ".join(f"{table.quoted}.{quote(name)} = staged.{quote(name)}" for name in table.key)
+        self._has_twins = True
+        """Whether keys come more than once, as far as was counted: to rank the rows of each key takes its time."""
         self._is_there = f"EXISTS (SELECT 1 FROM {table.quoted} WHERE {self._same_key})"
         self._ranked = (
             f"(SELECT s.*, row_number() OVER (PARTITION BY {self._key} ORDER BY {quote(POSITION)} DESC) lumos_nth "
@@ -53,6 +55,7 @@ class Staging:
     def merge(self) -> LoadResult:
         """Bring the staged rows into the target. The driver's error where the target refuses one of them."""
         staged, distinct, there = self._counts()
+        self._has_twins = staged != distinct
         self._delete_old()
         self._bring()
         if self._mode == "delete_insert":
@@ -103,7 +106,8 @@ class Staging:
             rows = f"(SELECT {self._all}, {position} FROM {self.name} WHERE {some}) staged"
             self._insert((self._forms.insert,), rows)
             return
-        rows = f"(SELECT {self._all}, {position} FROM {self._ranked} WHERE lumos_nth = 1 AND {some}) staged"
+        last = f"{self._ranked} WHERE lumos_nth = 1" if self._has_twins else f"{self.name} WHERE 1 = 1"
+        rows = f"(SELECT {self._all}, {position} FROM {last} AND {some}) staged"
         has_changes = bool(self._changes("{column}"))
         if self._mode == "update":
             statements: Sequence[str] = (self._forms.update,) if has_changes else ()
@@ -166,7 +170,9 @@ class Staging:
     def _counts(self) -> tuple[int, int, int]:
         """Rows staged, different keys among them, and how many of those keys the target has."""
         keys = f"(SELECT DISTINCT {self._key} FROM {self.name}) staged"
-        return self._count(self.name), self._count(keys), self._count(f"{keys} WHERE {self._is_there}")
+        staged, distinct = self._count(self.name), self._count(keys)
+        each_once = f"{self.name} staged" if staged == distinct else keys
+        return staged, distinct, self._count(f"{each_once} WHERE {self._is_there}")
 
     def _count(self, rows: str) -> int:
         (found,) = self._run(f"SELECT count(*) FROM {rows}").fetchone()

@@ -24,6 +24,7 @@ def stand_in() -> Iterator[TdsServer]:
             (r"FROM sys.databases", [(0,)]),
             (r"sp_getapplock", [(0,)]),
             (r"CURRENT_TRANSACTION_ID", [(7,)]),
+            (r"SELECT count\(\*\) FROM #_lumos_staging staged WHERE EXISTS", [(1,)]),
             (r"SELECT count\(\*\) FROM #_lumos_staging", [(2,)]),
             (r"SELECT count\(\*\) FROM \(SELECT DISTINCT.*EXISTS", [(1,)]),
             (r"SELECT count\(\*\) FROM \(SELECT DISTINCT", [(2,)]),

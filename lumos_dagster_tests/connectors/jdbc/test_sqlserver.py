@@ -47,6 +47,7 @@ def test_rows_are_bulk_copied_in_one_transaction_with_the_ledger(server: TdsServ
     assert "WITH (UPDLOCK, HOLDLOCK) WHERE load_key = @P" in " ".join(server.heard)
 
 
+_EACH = "(SELECT [id], [name], [_lumos_position] FROM #_lumos_staging WHERE 1 = 1 AND 1 = 1) staged"
 _RANKED = (
     "(SELECT [id], [name], [_lumos_position] FROM (SELECT s.*, row_number() OVER (PARTITION BY [id] ORDER BY "
     "[_lumos_position] DESC) lumos_nth FROM #_lumos_staging s) staged WHERE lumos_nth = 1 AND 1 = 1) staged"
@@ -61,10 +62,10 @@ _DROP = ["DROP TABLE #_lumos_staging", "COMMIT", "ROLLBACK"]
     [
         (
             "upsert",
-            [f"MERGE INTO [t] WITH (HOLDLOCK) USING {_RANKED} ON [t].[id] = staged.[id] WHEN MATCHED THEN UPDATE SET "
+            ["MERGE INTO [t] WITH (HOLDLOCK) USING <rows> ON [t].[id] = staged.[id] WHEN MATCHED THEN UPDATE SET "
              "[name] = staged.[name] WHEN NOT MATCHED THEN INSERT ([id], [name]) VALUES (staged.[id], staged.[name]);"],
         ),
-        ("update", [f"UPDATE [t] SET [name] = staged.[name] FROM {_RANKED} WHERE [t].[id] = staged.[id]"]),
+        ("update", ["UPDATE [t] SET [name] = staged.[name] FROM <rows> WHERE [t].[id] = staged.[id]"]),
         (
             "delete_insert",
             ["DELETE FROM [t] WHERE EXISTS (SELECT 1 FROM (SELECT DISTINCT [id] FROM #_lumos_staging) staged WHERE "
@@ -74,12 +75,15 @@ _DROP = ["DROP TABLE #_lumos_staging", "COMMIT", "ROLLBACK"]
         ),
     ],
 )  # fmt: skip
+@pytest.mark.parametrize("keys", [1, 2])
 def test_rows_that_meet_others_are_staged_and_merged(
-    server: TdsServer, run: RunContext, mode: str, statements: list[str]
+    server: TdsServer, run: RunContext, keys: int, mode: str, statements: list[str]
 ) -> None:
+    server.answers.insert(0, (r"SELECT count\(\*\) FROM \(SELECT DISTINCT", [(keys,)]))
     place(server, run).load(ROWS, load_mode=mode)
 
-    assert sent(server) == [_MAKE, _COPY, *statements, *_DROP]
+    merged = [text.replace("<rows>", _EACH if keys == len(ROWS) else _RANKED) for text in statements]
+    assert sent(server) == [_MAKE, _COPY, *merged, *_DROP]
     assert server.copied == [[(1, "a", 1), (2, None, 2)]]
 
 
