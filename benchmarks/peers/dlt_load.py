@@ -2,6 +2,7 @@
 
 import os
 import sys
+from pathlib import Path
 
 os.environ["RUNTIME__DLTHUB_TELEMETRY"] = "false"
 DATES = ("l_shipdate", "l_commitdate", "l_receiptdate")
@@ -21,7 +22,8 @@ def main(file: str, url: str, table: str, way: str) -> None:
         os.environ["NORMALIZE__DATA_WRITER__FILE_MAX_ITEMS"] = "500000"
         os.environ["LOAD__WORKERS"] = "2"
     url = url.replace("@", ":unused@", 1)  # it demands a password, though the server asks for none
-    pipeline = dlt.pipeline("bench", destination=dlt.destinations.postgres(url), dataset_name="public", dev_mode=False)
+    place = dlt.destinations.postgres(url)
+    pipeline = dlt.pipeline("bench", destination=place, dataset_name="public", pipelines_dir=str(Path("dlt").resolve()))
     more = {"loader_file_format": "csv"} if way == "best" else {}
     pipeline.run(resource, table_name=table, write_disposition="append", **more)
 
