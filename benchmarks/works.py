@@ -89,6 +89,7 @@ def postgres_table(bench: Bench) -> None:
     """An empty table in PostgreSQL."""
     with psycopg.connect(bench.postgres, autocommit=True) as connection:
         connection.execute(f"drop table if exists lineitem; create table lineitem {LINEITEM}")
+        connection.execute("drop table if exists _dlt_loads, _dlt_version, _dlt_pipeline_state")  # of dlt's last round
         connection.execute("drop schema if exists public_staging cascade; checkpoint")
 
 

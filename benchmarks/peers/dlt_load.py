@@ -2,7 +2,7 @@
 
 import os
 import sys
-from pathlib import Path
+import tempfile
 
 os.environ["RUNTIME__DLTHUB_TELEMETRY"] = "false"
 DATES = ("l_shipdate", "l_commitdate", "l_receiptdate")
@@ -23,7 +23,7 @@ def main(file: str, url: str, table: str, way: str) -> None:
         os.environ["LOAD__WORKERS"] = "2"
     url = url.replace("@", ":unused@", 1)  # it demands a password, though the server asks for none
     place = dlt.destinations.postgres(url)
-    pipeline = dlt.pipeline("bench", destination=place, dataset_name="public", pipelines_dir=str(Path("dlt").resolve()))
+    pipeline = dlt.pipeline("bench", destination=place, dataset_name="public", pipelines_dir=tempfile.mkdtemp(dir="."))
     more = {"loader_file_format": "csv"} if way == "best" else {}
     pipeline.run(resource, table_name=table, write_disposition="append", **more)
 
