@@ -53,6 +53,12 @@ def median(runs: Sequence[Taken]) -> Taken:
     return Taken(*(statistics.median(getattr(run, name) for run in runs) for name in ("wall", "cpu", "peak")))
 
 
+def cells(runs: Sequence[Taken]) -> str:
+    """The cells of a table: wall time with its spread, CPU time, peak memory."""
+    found, walls = median(runs), [run.wall for run in runs]
+    return f"{found.wall:.2f} ({min(walls):.2f} to {max(walls):.2f}) | {found.cpu:.2f} | {found.peak:.0f}"
+
+
 class _Peak:
     """Looks at the resident memory of a process and its children now and then."""
 

@@ -5,13 +5,12 @@ code location of 500 YAML files beside one of 500 jobs written by hand. All take
 """
 
 import argparse
-import os
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from benchmarks.measure import Taken, median, run
+from benchmarks.measure import Taken, cells, median, run
 
 LUMOS = Path(__file__).parents[1] / "lumos_dagster" / "definitions.py"
 FILES = 500
@@ -105,11 +104,7 @@ def _environment(folder: Path, jobs: str) -> Mapping[str, str]:
 def _lines(taken: Mapping[str, Sequence[Taken]]) -> list[str]:
     lines = ["## What Lumos costs beside Dagster alone\n"]
     lines += ["| | wall s, median (least to greatest) | CPU s | peak MiB |", "|---|---:|---:|---:|"]
-    for name, runs in taken.items():
-        found, walls = median(runs), [one.wall for one in runs]
-        lines.append(
-            f"| {name} | {found.wall:.2f} ({min(walls):.2f} to {max(walls):.2f}) | {found.cpu:.2f} | {found.peak:.0f} |"
-        )
+    lines += [f"| {name} | {cells(runs)} |" for name, runs in taken.items()]
     by_hand, lumos, many, files = (median(runs).wall for runs in taken.values())
     ratio, more = lumos / by_hand, files - many
     lines += [
@@ -120,5 +115,4 @@ def _lines(taken: Mapping[str, Sequence[Taken]]) -> list[str]:
 
 
 if __name__ == "__main__":
-    os.environ.setdefault("PYTHONWARNINGS", "ignore")
     main()

@@ -22,7 +22,7 @@ import psycopg
 
 from benchmarks import overhead
 from benchmarks.data import LINEITEM, lineitem
-from benchmarks.measure import FailedError, Taken, median, run
+from benchmarks.measure import FailedError, Taken, cells, median, run
 from benchmarks.works import LIMIT, LUMOS, WORKS, Bench, Work
 from lumos_dagster_tests.servers import mariadb, postgres
 
@@ -93,12 +93,9 @@ def _table(work: Work, taken: dict[str, list[Taken]], failed: dict[str, str]) ->
     yield f"## {work.name}\n"
     yield "| | of the limit | wall s, median (least to greatest) | CPU s | peak MiB |\n|---|---:|---:|---:|---:|"
     for name, runs in sorted(taken.items(), key=lambda item: median(item[1]).wall):
-        found = median(runs)
-        walls = [one.wall for one in runs]
-        ratio = f"{found.wall / limit:.2f}" if limit else ""
+        ratio = f"{median(runs).wall / limit:.2f}" if limit else ""
         shown = f"**{name}**" if name == LUMOS else name
-        wall = f"{found.wall:.2f} ({min(walls):.2f} to {max(walls):.2f})"
-        yield f"| {shown} | {ratio} | {wall} | {found.cpu:.2f} | {found.peak:.0f} |"
+        yield f"| {shown} | {ratio} | {cells(runs)} |"
     yield from (f"| {name} | not measured: {reason.replace('|', '/')} | | | |" for name, reason in failed.items())
     if limit and LUMOS in taken:
         ratio = median(taken[LUMOS]).wall / limit

@@ -1,6 +1,7 @@
 """What is measured: each work has a limit (the database's own tool), Lumos, and the peers, all on the same rows."""
 
 import json
+import re
 import shutil
 import sys
 from collections.abc import Callable, Mapping
@@ -15,7 +16,8 @@ import pymysql
 from benchmarks.data import LINEITEM, SUMS, Lineitem
 
 HERE = Path(__file__).parent
-COLUMNS = [column.split()[0] for column in LINEITEM.strip("()").replace("(12,2)", "").split(",")]
+COLUMNS: dict[str, str] = dict(re.findall(r"(\w+) (\w+(?:\([\d,]+\))?)", LINEITEM))
+"""The table's columns with their types."""
 PYTHON = sys.executable
 LUMOS, LIMIT = "Lumos, data path", "limit"
 
@@ -242,18 +244,11 @@ def _to_postgres(environment: str, script: str, *more: str) -> tuple[str, Comman
     )
 
 
-TYPES = {
-    **dict.fromkeys(("l_orderkey", "l_partkey", "l_suppkey"), "bigint"), "l_linenumber": "int",
-    **dict.fromkeys(("l_quantity", "l_extendedprice", "l_discount", "l_tax"), "decimal(12,2)"),
-    **dict.fromkeys(("l_shipdate", "l_commitdate", "l_receiptdate"), "date"),
-}  # fmt: skip
-
-
 def _ingestr(source: Callable[[Bench], str], target: Callable[[Bench], str], sqlite: bool = False) -> dict[str, Any]:
     """With the columns' types given, as it says to; each place is URL#TABLE."""
-    types = {name: TYPES.get(name, "string") for name in COLUMNS}
+    types = {name: "string" if kind.startswith("varchar") else kind for name, kind in COLUMNS.items()}
     if sqlite:
-        types = {name: "bigint" if kind.endswith("int") else "string" for name, kind in types.items()}
+        types = {name: "bigint" if "int" in kind else "string" for name, kind in COLUMNS.items()}
 
     def command(bench: Bench) -> list[str]:
         (source_url, _, source_table), (url, _, table) = (place(bench).partition("#") for place in (source, target))

@@ -23,15 +23,14 @@ def guarded(work: Callable[[], T], retry: Retry, retry_number: int, op: str) -> 
     try:
         return work()
     except LumosError as error:
-        bare = _bare(error)
-        kind = type(bare).__name__
-        if not isinstance(bare, _NOT_RETRIED) and retry_number < retry.count:
+        if not isinstance(error, _NOT_RETRIED) and retry_number < retry.count:
+            bare = _bare(error)
             raise _AskedAgain(  # type: ignore[no-untyped-call]
                 max_retries=retry.count,
                 seconds_to_wait=retry.wait(retry_number),
-                user_code_process_error_infos=[_shown(str(bare), kind)],
+                user_code_process_error_infos=[_shown(str(bare), type(bare).__name__)],
             ) from None
-        raise told(_named(op, str(bare)), kind, _facts(kind, retry_number)) from None
+        raise _final(op, error, retry_number) from None
     except Exception as error:
         if retry_number < retry.count:
             wait = retry.wait(retry_number)
@@ -47,9 +46,7 @@ def refused(work: Callable[[], T], op: str) -> T:
     try:
         return work()
     except _NOT_RETRIED as error:
-        bare = _bare(error)
-        kind = type(bare).__name__
-        raise told(_named(op, str(bare)), kind, _facts(kind, 0)) from None
+        raise _final(op, error, 0) from None
     except LumosError as error:
         raise _bare(error) from None
 
@@ -79,6 +76,12 @@ def told(text: str, kind: str, metadata: Mapping[str, Any] | None = None) -> dg.
     return _Told(  # type: ignore[no-untyped-call]
         description=text, metadata=metadata, allow_retries=False, user_code_process_error_infos=[_shown(text, kind)]
     )
+
+
+def _final(op: str, error: LumosError, retry_number: int) -> dg.Failure:
+    bare = _bare(error)
+    kind = type(bare).__name__
+    return told(_named(op, str(bare)), kind, _facts(kind, retry_number))
 
 
 def _shown(text: str, kind: str) -> SerializableErrorInfo:

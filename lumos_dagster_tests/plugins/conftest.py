@@ -1,5 +1,8 @@
 """A project with a plugins folder, and plugins in Python to put there."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -37,6 +40,16 @@ class Numbers(Extractor):
         task.log(f"counts to {self.count}")
         yield pa.table({"n": list(range(1, self.count + 1))}).to_reader()
 '''
+
+
+def run_as_command(file: Path, executor: str) -> "subprocess.CompletedProcess[str]":
+    """`lumos run` in a process of its own, recorded beside the file.
+
+    The fork server of this one, which an earlier test may have started, knows the plugins folder of that time.
+    """
+    command = [Path(sys.executable).with_name("lumos"), "run", file.name, "--executor", executor]
+    environment = os.environ | {"DAGSTER_HOME": str(file.parent)}
+    return subprocess.run(command, cwd=file.parent, env=environment, capture_output=True, text=True, check=False)
 
 
 @pytest.fixture

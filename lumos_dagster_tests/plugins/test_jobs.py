@@ -1,9 +1,6 @@
 """Jobs that use plugins, run by Dagster: narrowed rights, retries, counts, and failures with one clear message."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import dagster as dg
@@ -19,7 +16,7 @@ from lumos_dagster.orchestration.jobs import build_job
 from lumos_dagster.plugins.component import Use, use_of
 from lumos_dagster.plugins.guest import Limits, Rights
 from lumos_dagster.plugins.store import install
-from lumos_dagster_tests.plugins.conftest import Install
+from lumos_dagster_tests.plugins.conftest import Install, run_as_command
 from lumos_dagster_tests.plugins.test_guests import ECHO, LOG, TALKS
 from lumos_dagster_tests.plugins.wasm.guests import core, says
 
@@ -136,10 +133,7 @@ def test_a_python_plugin_has_nothing_to_be_narrowed(folder: Path, installed: Ins
 def test_rows_and_log_lines_of_a_guest_are_the_runs(folder: Path, tmp_path: Path, executor: str) -> None:
     put(folder, core(TALKS, imports=LOG))
     (tmp_path / "guest.yaml").write_text(JOB.format(top="", more=""))
-    # As a command: a fork server that an earlier test started would not know this one's plugins folder.
-    command = [Path(sys.executable).with_name("lumos"), "run", "guest.yaml", "--executor", executor]
-    environment = os.environ | {"DAGSTER_HOME": str(tmp_path)}
-    told = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    told = run_as_command(tmp_path / "guest.yaml", executor)
 
     with dg.DagsterInstance.from_config(str(tmp_path)) as instance:
         report = latest_report("guest", instance)

@@ -54,12 +54,13 @@ class Staging:
 
     def merge(self) -> LoadResult:
         """Bring the staged rows into the target. The driver's error where the target refuses one of them."""
+        if self._mode == "delete_insert":
+            self._delete_old()
+            self._bring()
+            return LoadResult(inserted=self._count(self.name))
         staged, distinct, there = self._counts()
         self._has_twins = staged != distinct
-        self._delete_old()
         self._bring()
-        if self._mode == "delete_insert":
-            return LoadResult(inserted=staged)
         known = {"updated": there} if self._changes("{column}") else {"unchanged": there}
         if self._mode == "update":
             return LoadResult(unmatched=distinct - there, merged=staged - distinct, **known)

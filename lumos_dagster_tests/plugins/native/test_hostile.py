@@ -27,6 +27,7 @@ from lumos_dagster.errors import (
 from lumos_dagster.plugins.guest import Limits, Rights
 from lumos_dagster.plugins.native.driver import NativeDriver
 from lumos_dagster.plugins.store import install
+from lumos_dagster_tests.plugins.conftest import run_as_command
 from lumos_dagster_tests.plugins.native.conftest import HERE, Compile, Natives
 
 ROWS = pa.table({"text": ["one", "two"]})
@@ -219,10 +220,7 @@ def test_a_crash_fails_the_op_by_the_plugins_own_name_and_nothing_else(
     install(source, Rights(), tmp_path / "plugins")
     (tmp_path / "crashes.yaml").write_text(JOB.format(harm=harm))
 
-    # As a command: a fork server that an earlier test started would not know this one's plugins folder.
-    command = [Path(sys.executable).with_name("lumos"), "run", "crashes.yaml", "--executor", executor]
-    environment = os.environ | {"DAGSTER_HOME": str(tmp_path)}
-    told = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    told = run_as_command(tmp_path / "crashes.yaml", executor)
 
     assert told.returncode == 1
     assert re.search(f"change: FAILED: plugin trouble: {HARM[harm]}", told.stdout), told.stdout + told.stderr

@@ -14,7 +14,6 @@ from typing import Any
 import pyarrow as pa
 
 from lumos_dagster.conversion import as_text
-from lumos_dagster.conversion.frames import Array
 from lumos_dagster.plugins.guest import Description, Kind, Rights
 from lumos_dagster.plugins.wasm.dialects import Rows
 from lumos_dagster.plugins.wasm.dialects.metadata import described, document, kinds_of
@@ -72,6 +71,8 @@ class Legacy:
 
     def apply(self, rows: pa.RecordBatch) -> Rows:
         """One call of `transform`; a column of which no value was sent so far is there, and null."""
+        columns = zip(rows.schema.names, rows.columns, strict=True)
+        self._sent.update(name for name, column in columns if column.null_count < len(column))
         changed = self._records("transform", self._envelopes(rows))
         unsent = dict.fromkeys(name for name in rows.schema.names if name not in self._sent)
         return [unsent | fields for _, fields in changed]
@@ -100,9 +101,6 @@ class Legacy:
     def _envelopes(self, rows: pa.RecordBatch) -> list[dict[str, Any]]:
         names = rows.schema.names
         columns = [as_text(column).to_pylist() for column in rows.columns]
-        self._sent.update(
-            name for name, column in zip(names, rows.columns, strict=True) if column.null_count < len(column)
-        )
         records = []
         for number, values in enumerate(zip(*columns, strict=True), self._given + 1):
             fields = {name: value for name, value in zip(names, values, strict=True) if value is not None}
@@ -171,17 +169,13 @@ class Legacy:
         else:
             padded = [-(-len(argument) // 8) * 8 for argument in arguments]
             start, size = self._room
-            if sum(padded) > size:
-                gap = _GAP + 4 * sum(padded)
-                start, size = module.memory.grow(gap + sum(padded)) + gap, sum(padded)
-                self._room = (start, size)
+            if (needed := sum(padded)) > size:
+                gap = _GAP + 4 * needed
+                start = module.memory.grow(gap + needed) + gap
+                self._room = (start, needed)
             places = [start + sum(padded[:at]) for at in range(len(padded))]
         for place, argument in zip(places, arguments, strict=True):
             if place <= 0:
                 raise self._sandbox.error(f"its alloc has no room for {len(argument)} bytes")
             module.memory.write(place, argument)
         return places
-
-
-def _any(column: Array) -> bool:
-    return bool(column.null_count < len(column))
