@@ -14,6 +14,7 @@ from lumos_dagster import rejects
 from lumos_dagster.cancellation import Cancellation
 from lumos_dagster.errors import ConfigError, DataError, UnbalancedError
 from lumos_dagster.lineage import Lineage, Origins
+from lumos_dagster.passage import Passage
 from lumos_dagster.values import RunContext
 from lumos_dagster.watermarks import FindWindow, Window
 
@@ -112,7 +113,7 @@ class Task:
     that they were held against; they are whole also where a bad row ended the op (`on_error: fail`).
     `schema` and `origins` are the columns that come out and what they are made of; of a loader, `schema` is what came
     in, `names` what it calls these columns where not by their own names, `lineage` where they come from, and `sample`
-    the first rows.
+    the first rows. `passage` is what an extractor offers, and what a loader may take, instead of batches.
     """
 
     def __init__(self, op: str, book: "Book", on_error: OnError = "fail", max_rejects: str = MAX_REJECTS) -> None:
@@ -131,6 +132,8 @@ class Task:
         self.names: Mapping[str, str] | None = None
         self.lineage: Lineage | None = None
         self.sample: list[dict[str, Any]] = []
+        self.passage: Passage | None = None
+        self._passed_from: Task | None = None
         self._begun = time.perf_counter()
         self._max_rejects = max_rejects
         self._rejects: list[Any] = []
@@ -171,6 +174,24 @@ class Task:
         verdict = self.verdicts.setdefault(rule, Verdict())
         verdict.rows += rows
         verdict.broken += broken
+
+    def offer(self, source: "Task") -> None:
+        """The rows may come past the batches, from the extractor's stage `source`, where that offers it."""
+        self.passage, self._passed_from = source.passage, source
+
+    def passed(self, arrived: int) -> None:
+        """Count the rows of the passage in both stages. DataError where not all that were sent have arrived."""
+        if self.passage is None or self._passed_from is None:
+            raise ValueError("no rows were offered past the batches")
+        sent, made = self.passage.rows, self._passed_from.count
+        if arrived != sent:
+            raise DataError(f"{sent} rows were sent, but {arrived} arrived; nothing was committed")
+        for count in (made, self.count):
+            count.bytes += self.passage.size
+        made.made += sent
+        made.rows_out += sent
+        self.count.rows_in += sent
+        self.saw_all()
 
     def saw_all(self) -> None:
         """All rows came in: from here on the rejects are held against a percentage, before anything is committed."""
@@ -263,30 +284,6 @@ class Book:
             raise UnbalancedError("the rows do not balance, so this load cannot be trusted: " + "; ".join(broken))
         for task in self.tasks.values():
             task.settle()
-
-
-def counted_in(rows: pa.RecordBatchReader, task: Task) -> pa.RecordBatchReader:
-    """The same rows, counted as they enter a stage; each batch is held against the schema once."""
-
-    def batches() -> Iterator[pa.RecordBatch]:
-        for batch in rows:
-            if batch.schema != rows.schema:
-                raise DataError(f"{task.op}: a batch has columns {batch.schema} where {rows.schema} were announced")
-            task.cancellation.check()
-            task.count.rows_in += batch.num_rows
-            yield batch
-        task.saw_all()
-
-    return pa.RecordBatchReader.from_batches(rows.schema, batches())
-
-
-def counted_out(rows: pa.RecordBatchReader, task: Task) -> Iterator[pa.RecordBatch]:
-    """The batches, counted as they leave a stage."""
-    for batch in rows:
-        task.cancellation.check()
-        task.count.rows_out += batch.num_rows
-        task.count.bytes += batch.nbytes
-        yield batch
 
 
 def _short(value: Any) -> str:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lumos_dagster.accounting import Book, Count, Task, counted_in, counted_out
+from lumos_dagster.accounting import Book, Count, Task
+from lumos_dagster.counting import counted_in, counted_out
 from lumos_dagster.errors import DataError
 from lumos_dagster.interface import Combiner, Deferred, options_of
 from lumos_dagster.relation import Relation, Source, Step

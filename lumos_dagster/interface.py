@@ -14,7 +14,8 @@ from typing import Annotated, ClassVar, Generic, Literal, TypeVar
 import pyarrow as pa
 from pydantic import BeforeValidator, SecretStr, ValidationError, WithJsonSchema
 
-from lumos_dagster.accounting import MAX_REJECTS, BadRow, Book, OnError, Rule, Task, counted_in, counted_out
+from lumos_dagster.accounting import MAX_REJECTS, BadRow, Book, OnError, Rule, Task
+from lumos_dagster.counting import counted_in, counted_out
 from lumos_dagster.errors import ConfigError, DataError
 from lumos_dagster.lineage import Origins
 from lumos_dagster.problems import problems_of
@@ -296,5 +297,4 @@ def options_of(op: str) -> Iterator[None]:
         yield
     except ConfigError as error:
         prefix = f"jobs.{op}.options"
-        problems = (replace(found, path=f"{prefix}.{found.path}".rstrip(".")) for found in error.problems)
-        raise ConfigError(problems) from None
+        raise ConfigError(replace(it, path=f"{prefix}.{it.path}".rstrip(".")) for it in error.problems) from None

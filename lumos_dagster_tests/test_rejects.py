@@ -12,8 +12,8 @@ import pandas as pd
 import pytest
 
 from lumos_dagster.accounting import BadRow, Book
+from lumos_dagster.counting import counted_in
 from lumos_dagster.errors import DataError
-from lumos_dagster.interface import counted_in
 from lumos_dagster.rejects import find
 from lumos_dagster.relation import Relation
 from lumos_dagster.values import RunContext

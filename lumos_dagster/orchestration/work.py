@@ -1,30 +1,29 @@
 """What an op does, whatever runs it: describe rows, keep them, or load them."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import ExitStack
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import pyarrow as pa
 
-from lumos_dagster.accounting import MAX_REJECTS, Book, Task, counted_in
+from lumos_dagster.accounting import MAX_REJECTS, Book, Task
 from lumos_dagster.ahead import ahead
 from lumos_dagster.cancellation import stoppable
 from lumos_dagster.columns import column_problems
 from lumos_dagster.combination import Combination, Pick
+from lumos_dagster.counting import counted_in
 from lumos_dagster.errors import ConfigError, DataError, Interrupted, Problem
 from lumos_dagster.files import join
 from lumos_dagster.interface import Combiner, Component, Deferred, Extraction, Loader, Transformation
 from lumos_dagster.lineage import Lineage
 from lumos_dagster.orchestration.provenance import lineage_of, with_lineage
+from lumos_dagster.passage import SAMPLE_ROWS
 from lumos_dagster.plan import Node, Path, Plan, Take
 from lumos_dagster.relation import Relation, Source, Union
 from lumos_dagster.spool import spool, spool_once, spool_writer
 from lumos_dagster.values import RUN_NAMES, RunContext, has_placeholder, placeholders
 from lumos_dagster.watermarks import Window, known_window
-
-SAMPLE_ROWS = 10
-"""How many of the loaded rows the catalogue shows."""
 
 
 @dataclass(frozen=True)
@@ -139,9 +138,12 @@ def _load(node: Node, deferred: Deferred[Loader], rows: Relation, book: Book) ->
         if node.children:
             accepted = stack.enter_context(spool_writer(_spool_url(node, deferred.run), reader.schema))
             task.accept = accepted.write
+        elif isinstance(rows.source, Extraction) and not rows.steps:
+            task.offer(book.tasks[rows.source.extractor.op])
         task.schema, count = reader.schema, task.count
         ended = Interrupted("the load has ended")
-        batches = stack.enter_context(ahead(reader, lambda: reading.cancellation.cancel(ended)))
+        making = ahead(reader, lambda: reading.cancellation.cancel(ended))
+        batches = stack.enter_context(making if task.passage is None else closing(_once_asked_for(making)))
         result = loader.write(counted_in(_measured(reader.schema, batches, task), task), task)
         count.inserted, count.updated, count.unchanged = result.inserted, result.updated, result.unchanged
         count.merged, count.unmatched, count.bytes = result.merged, result.unmatched, result.bytes or count.bytes
@@ -152,6 +154,12 @@ def _load(node: Node, deferred: Deferred[Loader], rows: Relation, book: Book) ->
         return None
     private = task.lineage.private if task.lineage else frozenset(reader.schema.names)
     return with_lineage(accepted.relation, Lineage.beginning(node.name, reader.schema.names, private))
+
+
+def _once_asked_for(making: AbstractContextManager[Iterator[pa.RecordBatch]]) -> Generator[pa.RecordBatch, None, None]:
+    """The batches, none of which is made before the loader wants one: it may not want any."""
+    with making as batches:
+        yield from batches
 
 
 def _windows(node: Node, run: RunContext) -> dict[str, Window]:

@@ -11,9 +11,10 @@ from typing import Any
 import pyarrow as pa
 from pydantic import ValidationError
 
-from lumos_dagster.accounting import Book, counted_in
+from lumos_dagster.accounting import Book
 from lumos_dagster.cancellation import Cancellation
 from lumos_dagster.combination import Combination
+from lumos_dagster.counting import counted_in
 from lumos_dagster.errors import Interrupted, LumosError, TransientError
 from lumos_dagster.interface import Combiner, Component, Deferred, Extraction, Loader, Transformation
 from lumos_dagster.relation import Relation

@@ -8,10 +8,11 @@ from typing import Annotated, Literal, Self
 import pyarrow as pa
 from pydantic import Field, model_validator
 
+from lumos_dagster.ahead import ahead
 from lumos_dagster.connectors.csv.appending import Appending, Load, appending
 from lumos_dagster.connectors.csv.dialect import Dialect
 from lumos_dagster.connectors.csv.options import Encoding, Mark, OneLine, check_marks
-from lumos_dagster.connectors.csv.packing import Compression, packed, packing_of
+from lumos_dagster.connectors.csv.packing import Compression, Sink, packed, packing_of
 from lumos_dagster.connectors.csv.pouring import Encoder, Pour
 from lumos_dagster.connectors.csv.reading import CsvFiles, Layout
 from lumos_dagster.connectors.csv.rendering import Quoting, Renderer
@@ -87,6 +88,13 @@ class CsvLoader(Loader):
     def _packing(self) -> Compression:
         return packing_of(self.file_path, self.compression)
 
+    @property
+    def _is_usual(self) -> bool:
+        """Whether the file is spelled as nearly all are: as the defaults say, but for its place and its packing."""
+        spelling = {"delimiter", "quote", "quoting", "line_terminator", "null_value", "write_header", "formula_guard"}
+        fields = type(self).model_fields
+        return self.encoding == "utf-8" and all(getattr(self, name) == fields[name].default for name in spelling)
+
     def target(self) -> tuple[str, ...]:
         """The kind and the place of the file."""
         return ("csv", shown(absolute(self.file_path)))
@@ -127,9 +135,21 @@ class CsvLoader(Loader):
             with packed(stream, self._packing) as sink:
                 encoder, beginning = self._anew(pour)
                 sink.write(beginning)
-                written = pour.into(rows, encoder, sink.write)
+                written = self._poured(rows, pour, encoder, sink)
             pour.task.cancellation.check()
             return LoadResult(inserted=written, bytes=stream.tell())
+
+    def _poured(self, rows: pa.RecordBatchReader, pour: Pour, encoder: Encoder, sink: Sink) -> int:
+        """How many rows were written: as their source spells them, where that is how they are spelled here."""
+        passage, task = pour.task.passage, pour.task
+        if passage is None or not self._is_usual or pour.names != rows.schema.names or passage.kinds("csv") is None:
+            return pour.into(rows, encoder, sink.write)
+        with passage.open("csv", task.sample) as pieces, ahead(pieces) as made:
+            for piece in made:
+                sink.write(piece)
+        task.passed(passage.rows)
+        task.log(f"{task.op}: the rows were written as the source sent them")
+        return passage.rows
 
     def _anew(self, pour: Pour) -> tuple[Encoder, bytes]:
         encoder = Encoder(self.encoding)

@@ -3,8 +3,8 @@
 import codecs
 import io
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing, contextmanager
 from typing import Any
 
 import pyarrow as pa
@@ -18,7 +18,7 @@ from lumos_dagster.errors import DataError
 
 TIMESTAMP_TZ = pa.timestamp("us", "UTC")
 _BLOCK_BYTES = 1 << 23
-_BINARY_HEADER, _BINARY_END = b"PGCOPY\n\xff\r\n\0" + bytes(8), b"\xff\xff"
+BINARY_HEADER, BINARY_END = b"PGCOPY\n\xff\r\n\0" + bytes(8), b"\xff\xff"
 _DECLARED_AS = re.compile(r"\([\d,]+\)")
 _BINARY: dict[int, tuple[str, ...]] = {
     pa.bool_().id: ("boolean",), pa.int16().id: ("smallint",), pa.int32().id: ("integer",), pa.int64().id: ("bigint",),
@@ -44,9 +44,14 @@ def without_binary(columns: Sequence[Column]) -> list[Column]:
 def copy_in(raw: Any, table: str, names: str, columns: Sequence[Column], batches: Iterator[pa.RecordBatch]) -> int:
     """Send the batches to a table; gives the rows that the server says have arrived."""
     form, encoded = ("csv", _as_csv) if without_binary(columns) else ("binary", _as_binary)
+    return copy_bytes_in(raw, f"{table} ({names})", form, encoded(batches))
+
+
+def copy_bytes_in(raw: Any, table: str, form: str, pieces: Iterator[bytes]) -> int:
+    """Send what COPY takes in that form; gives the rows that the server says have arrived."""
     with raw.cursor() as cursor:
-        # The server takes what was sent while the next is fitted and encoded.
-        with ahead(encoded(batches)) as made, cursor.copy(f"COPY {table} ({names}) FROM STDIN (FORMAT {form})") as copy:
+        # The server takes what was sent while the next is made ready.
+        with ahead(pieces) as made, cursor.copy(f"COPY {table} FROM STDIN (FORMAT {form})") as copy:
             for data in made:
                 copy.write(data)
         rows: int = cursor.rowcount
@@ -73,47 +78,48 @@ def _as_binary(batches: Iterator[pa.RecordBatch]) -> Iterator[bytes]:
         if data := encoder.write_batch(batch):  # it may give what it was told only later
             yield data
     if encoder is None:
-        yield _BINARY_HEADER + _BINARY_END
+        yield BINARY_HEADER + BINARY_END
         return
     last = encoder.finish()
-    if not last.endswith(_BINARY_END):
+    if not last.endswith(BINARY_END):
         raise DataError("the rows were not encoded to their end; nothing was committed")
     yield last
 
 
 @contextmanager
 def copy_out(raw: Any, query: str, schema: pa.Schema, rows: int) -> Iterator[pa.RecordBatchReader]:
-    """The rows of a query that gives text where `schema` has text, and timestamps in UTC without their zone."""
-    with ExitStack() as stack:
-        cursor = stack.enter_context(raw.cursor())
-        copy = stack.enter_context(cursor.copy(f"COPY ({query}) TO STDOUT (FORMAT csv)"))
+    """The rows of a query that gives text where `schema` has text, and timestamps in UTC without their zone.
 
-        def batches() -> Iterator[pa.RecordBatch]:
-            yield from _batches(copy, schema, rows)
-            stack.close()  # the connection can be used again as soon as the last row is read
+    Nothing is asked for before the first batch is.
+    """
 
+    def batches() -> Iterator[pa.RecordBatch]:
+        for block in blocks:
+            yield from parsed(block, schema).to_batches()
+
+    with closing(copied(raw, f"COPY ({query}) TO STDOUT (FORMAT csv)", rows)) as blocks:
         yield pa.RecordBatchReader.from_batches(schema, batches())
 
 
-def _batches(copy: Any, schema: pa.Schema, rows: int) -> Iterator[pa.RecordBatch]:
+def parsed(block: bytes, schema: pa.Schema) -> pa.Table:
+    """Rows of such a query, copied as CSV. DataError where Arrow has no place for a value."""
     types = {field.name: _read_as(field.type) for field in schema}
     parse = pacsv.ParseOptions(newlines_in_values=True, ignore_empty_lines=len(schema) > 1)
     values = pacsv.ConvertOptions(
         column_types=types, null_values=[""], strings_can_be_null=True, quoted_strings_can_be_null=False,
         true_values=["t"], false_values=["f"],
     )  # fmt: skip
-    for block in _blocks(copy, rows):
-        # One block, so that no value is too long for it.
-        read = pacsv.ReadOptions(column_names=list(types), block_size=len(block) + 4, use_threads=False)
-        try:
-            table = pacsv.read_csv(io.BytesIO(_kept(block)), read, parse, values)
-            columns = [_typed(column, field.type) for column, field in zip(table.columns, schema, strict=True)]
-        except pa.ArrowInvalid as error:
-            raise DataError(
-                f"a value cannot be read exactly: {error}. Values like infinity, NaN or a year beyond 9999 have "
-                "no place in every type: select such a column as text (column::text)"
-            ) from None
-        yield from pa.Table.from_arrays(columns, schema=schema).to_batches()
+    # One block, so that no value is too long for it.
+    read = pacsv.ReadOptions(column_names=list(types), block_size=len(block) + 4, use_threads=False)
+    try:
+        table = pacsv.read_csv(io.BytesIO(_kept(block)), read, parse, values)
+        columns = [_typed(column, field.type) for column, field in zip(table.columns, schema, strict=True)]
+    except pa.ArrowInvalid as error:
+        raise DataError(
+            f"a value cannot be read exactly: {error}. Values like infinity, NaN or a year beyond 9999 have "
+            "no place in every type: select such a column as text (column::text)"
+        ) from None
+    return pa.Table.from_arrays(columns, schema=schema)
 
 
 def _kept(block: bytes) -> bytes:
@@ -121,17 +127,38 @@ def _kept(block: bytes) -> bytes:
     return codecs.BOM_UTF8 + block if block.startswith(codecs.BOM_UTF8) else block
 
 
-def _blocks(copy: Any, rows: int) -> Iterator[bytes]:
-    """Whole rows of CSV, so many at a time, or fewer where they are long: the server sends each row by itself."""
-    block, count = io.BytesIO(), 0
-    while data := copy.read():
-        block.write(data)
-        count += 1
-        if count >= rows or block.tell() >= _BLOCK_BYTES:
-            yield block.getvalue()
-            block, count = io.BytesIO(), 0
-    if count:
-        yield block.getvalue()
+def copied(raw: Any, statement: str, rows: int) -> Generator[bytes, None, int]:
+    """What a COPY .. TO STDOUT gives: whole rows, so many at a time, or fewer where they are long.
+
+    It returns how many the server says that it has sent.
+    """
+    with raw.cursor() as cursor, cursor.copy(statement):
+        result = None
+        while result is None:
+            block, result = raw.wait(_block(raw.pgconn, rows))
+            if block:
+                yield block
+        sent: int = result.command_tuples
+        return sent
+
+
+def _block(connection: Any, rows: int) -> Generator[Any, Any, tuple[bytes, Any]]:
+    """Rows by one wait for all of them, and the result of the COPY behind its last row.
+
+    The server sends each row by itself, and to wait for each by itself, as the driver's Copy.read does, takes twice
+    the time.
+    """
+    from psycopg.generators import copy_from
+
+    block = io.BytesIO()
+    for _ in range(rows):
+        row = yield from copy_from(connection)
+        if not isinstance(row, memoryview):
+            return block.getvalue(), row
+        block.write(row)
+        if block.tell() >= _BLOCK_BYTES:
+            break
+    return block.getvalue(), None
 
 
 def _read_as(kind: pa.DataType) -> pa.DataType:

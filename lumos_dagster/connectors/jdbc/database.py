@@ -11,6 +11,9 @@ import pyarrow as pa
 from lumos_dagster.connectors.jdbc.forms import Forms
 from lumos_dagster.connectors.jdbc.urls import Parts, read_url
 from lumos_dagster.errors import LumosError
+from lumos_dagster.passage import Passage
+
+Translating = Callable[[], AbstractContextManager[None]]
 
 
 @dataclass(frozen=True)
@@ -184,6 +187,12 @@ class Database(ABC):
     def append(self, raw: Any, table: str, columns: Sequence[Column], batches: Iterator[pa.RecordBatch]) -> int:
         """Put batches, already in the columns' types, into a table (quoted name); gives the rows that arrived."""
 
+    def append_passage(
+        self, raw: Any, table: str, columns: Sequence[Column], passage: Passage, sample: list[dict[str, Any]]
+    ) -> int | None:
+        """Put in the rows of a passage that the table takes just as they are; None where it does not."""
+        return None
+
     def way_in(self, columns: Sequence[Column]) -> str:
         """The way that `append` takes for rows of such columns, where there is more than one."""
         return ""
@@ -193,6 +202,13 @@ class Database(ABC):
         self, raw: Any, query: str, parameters: Mapping[str, Any], rows: int
     ) -> AbstractContextManager[pa.RecordBatchReader]:
         """The query's rows in bounded memory, `rows` at a time, one consistent snapshot."""
+
+    def passage(self, raw: Any, query: str, parameters: Mapping[str, Any], translating: Translating) -> Passage | None:
+        """The query's rows as the server spells them, before `read` has asked for the first; None where it cannot.
+
+        `translating` is a block in which the driver's errors become ours.
+        """
+        return None
 
     def driver_parameters(self, parameters: Mapping[str, str]) -> dict[str, Any]:
         """The parameters of the URL as the driver takes them."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -106,7 +107,9 @@ class JdbcExtractor(JdbcOptions, Extractor):
                 parallel = Parallel(address, task, own.cancellation, self.batch_size)
                 yield with_instants(stack.enter_context(parallel.read(parts, connections)), known)
                 return
-            rows = stack.enter_context(database.read(raw, parts[0].sql, parts[0].parameters, self.batch_size))
+            sql, parameters = parts[0].sql, parts[0].parameters
+            rows = stack.enter_context(database.read(raw, sql, parameters, self.batch_size))
+            task.passage = database.passage(raw, sql, parameters, partial(translated, address, task))
             rows = pa.RecordBatchReader.from_batches(rows.schema, _to_the_end(raw, rows, address, task))
             yield with_instants(rows, known)
 

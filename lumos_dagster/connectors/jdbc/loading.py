@@ -7,10 +7,12 @@ from typing import Any
 import pyarrow as pa
 
 from lumos_dagster.accounting import Task, nobody
+from lumos_dagster.connectors.jdbc.database import Column
 from lumos_dagster.connectors.jdbc.done import Done
 from lumos_dagster.connectors.jdbc.fitting import Fitting, Part
 from lumos_dagster.connectors.jdbc.options import LoadOptions
 from lumos_dagster.connectors.jdbc.passing import Held, Sender
+from lumos_dagster.connectors.jdbc.savepoint import savepoint
 from lumos_dagster.connectors.jdbc.staging import KEYED, POSITION, Staging
 from lumos_dagster.connectors.jdbc.tables import Matched, Table
 from lumos_dagster.errors import DataError
@@ -99,9 +101,26 @@ class Loading:
         if self.options.load_mode in KEYED:
             return self._staged(rows.schema, self._parts(rows), merges=True)
         columns = [fit.column for fit in self.matched.fits]
+        if (passed := self._passed(columns)) is not None:
+            return Done(LoadResult(inserted=passed))
         sender = Sender(self.raw, self.table, self.table.quoted, columns, self.task)
         sent = sender.send(self._parts(rows), lambda part: self.task.accept(part.source))
         return Done(LoadResult(inserted=sent), sender.refused)
+
+    def _passed(self, columns: list[Column]) -> int | None:
+        """How many rows came past the batches; None where they cannot, or where the database refuses one of them."""
+        task, passage, database = self.task, self.task.passage, self.table.database
+        if passage is None or self.matched.left_out or self.options.commit == "batch":
+            return None
+        with savepoint(database, self.raw) as tried:
+            arrived = database.append_passage(self.raw, self.table.quoted, columns, passage, task.sample)
+        if tried.refusal:
+            task.log(f"{task.op}: the rows are sent once more, in batches, as one was refused: {tried.refusal}")
+            return None
+        if arrived is not None:
+            task.passed(arrived)
+            task.log(f"{task.op}: the rows went in as the source sent them")
+        return arrived
 
     def _staged(self, schema: pa.Schema, parts: Iterator[Part], merges: bool) -> Done:
         careful = self.task.on_error in ("reject", "skip")

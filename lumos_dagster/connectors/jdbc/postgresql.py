@@ -8,12 +8,14 @@ from typing import Any, ClassVar
 
 import pyarrow as pa
 
-from lumos_dagster.connectors.jdbc.copying import TIMESTAMP_TZ, copy_in, copy_out, without_binary
-from lumos_dagster.connectors.jdbc.database import Column, Database
+from lumos_dagster.connectors.jdbc.copied import Copyable, CopyPassage, takes
+from lumos_dagster.connectors.jdbc.copying import TIMESTAMP_TZ, copy_bytes_in, copy_in, copy_out, without_binary
+from lumos_dagster.connectors.jdbc.database import Column, Database, Translating
 from lumos_dagster.connectors.jdbc.forms import Forms
 from lumos_dagster.connectors.jdbc.query import trimmed, with_values
 from lumos_dagster.connectors.jdbc.spellings import pattern
 from lumos_dagster.errors import DataError, LumosError, TerminalError, TransientError
+from lumos_dagster.passage import Passage
 
 _PLAIN: dict[str, pa.DataType] = {
     "boolean": pa.bool_(), "smallint": pa.int16(), "integer": pa.int32(), "bigint": pa.int64(),
@@ -180,19 +182,26 @@ class PostgreSQL(Database):
 
     @contextmanager
     def read(self, raw: Any, query: str, parameters: Mapping[str, Any], rows: int) -> Iterator[pa.RecordBatchReader]:
-        import psycopg
-
-        # COPY takes no parameters: the driver spells their values.
-        query = with_values(
-            trimmed(query), parameters, lambda name: psycopg.sql.Literal(parameters[name]).as_string(raw)
-        )
-        schema = _described(raw, query)
-        if not schema.names:
-            yield schema.empty_table().to_reader()
+        copyable = _copyable(self, raw, query, parameters)
+        if not copyable.kinds:
+            yield copyable.schema.empty_table().to_reader()
             return
-        chosen = ", ".join(_selected(self.quote(field.name), field.type) for field in schema)
-        with copy_out(raw, f"SELECT {chosen} FROM (\n{query}\n) AS q", schema, rows) as reader:
+        with copy_out(raw, copyable.selected, copyable.schema, rows) as reader:
             yield reader
+
+    def passage(self, raw: Any, query: str, parameters: Mapping[str, Any], translating: Translating) -> Passage | None:
+        copyable = _copyable(self, raw, query, parameters)
+        return CopyPassage(raw, copyable, translating) if copyable.kinds else None
+
+    def append_passage(
+        self, raw: Any, table: str, columns: Sequence[Column], passage: Passage, sample: list[dict[str, Any]]
+    ) -> int | None:
+        kinds = passage.kinds(self.name)
+        if kinds is None or not all(map(takes, kinds, columns)):
+            return None
+        names = ", ".join(self.quote(column.name) for column in columns)
+        with passage.open(self.name, sample) as pieces:
+            return copy_bytes_in(raw, f"{table} ({names})", "binary", pieces)
 
 
 POSTGRESQL = PostgreSQL()
@@ -240,15 +249,22 @@ def _arrow_type(kind: str) -> pa.DataType:
     return plain
 
 
-def _described(raw: Any, query: str) -> pa.Schema:
+def _copyable(database: Database, raw: Any, query: str, parameters: Mapping[str, Any]) -> Copyable:
+    """The query with its parameters' values in it, as COPY takes none, and what the server says of its columns."""
+    import psycopg
+
+    query = with_values(trimmed(query), parameters, lambda name: psycopg.sql.Literal(parameters[name]).as_string(raw))
     cursor = raw.execute(f"SELECT * FROM (\n{query}\n) AS q LIMIT 0")
     described = cursor.description or ()
     names = [column.name for column in described]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise DataError(f"the query gives the column {', '.join(twice)} more than once; name each by AS")
     modifiers = [cursor.pgresult.fmod(place) for place in range(len(names))]
-    kinds = raw.execute(_TYPES, ([column.type_code for column in described], modifiers)).fetchall()
-    return pa.schema([(name, _arrow_type(kind)) for name, (kind,) in zip(names, kinds, strict=True)])
+    numbers = [column.type_code for column in described]
+    kinds = [kind for (kind,) in raw.execute(_TYPES, (numbers, modifiers)).fetchall()]
+    schema = pa.schema([(name, _arrow_type(kind)) for name, kind in zip(names, kinds, strict=True)])
+    chosen = ", ".join(_selected(database.quote(field.name), field.type) for field in schema)
+    return Copyable(query, f"SELECT {chosen} FROM (\n{query}\n) AS q", schema, kinds, numbers)
 
 
 def _selected(name: str, kind: pa.DataType) -> str:

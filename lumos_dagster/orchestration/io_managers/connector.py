@@ -8,7 +8,8 @@ import dagster as dg
 import pandas as pd
 import pyarrow as pa
 
-from lumos_dagster.accounting import Book, counted_in
+from lumos_dagster.accounting import Book
+from lumos_dagster.counting import counted_in
 from lumos_dagster.interface import Deferred, Extraction, Extractor, Loader
 from lumos_dagster.orchestration.failures import refused
 from lumos_dagster.orchestration.launch import run_context
