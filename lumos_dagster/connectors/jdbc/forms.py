@@ -13,7 +13,8 @@ class Forms:
     In those that bring staged rows into a table, `{target}` is the table, `{columns}` are the columns filled,
     `{staged}` is a subquery of that name, `{same_key}` compares the keys of both, `{key}` lists the key's columns,
     `{changes}` assigns the other columns as `change` spells it, `{excluded_changes}` assigns them from what an INSERT
-    could not insert, `{values}` are the columns as `staged` gives them.
+    could not insert, `{values}` are the columns as `staged` gives them; `{in_order}` puts the rows in the
+    order in which they came.
     """
 
     mark: str = "%s"
@@ -22,6 +23,8 @@ class Forms:
     """What stands before and after a name; the second is doubled inside."""
 
     staging: str = "_lumos_staging"
+    stays_in_order: bool = False
+    """Whether a staging table that is read from end to end gives its rows in the order in which they came."""
     make_staging: str = "CREATE TEMPORARY TABLE {staging} ({columns})"
     drop_staging: str = "DROP TABLE {staging}"
     create_table: str = "CREATE TABLE {table} ({columns})"
@@ -40,13 +43,13 @@ class Forms:
     insert_once: str = "INSERT INTO {table} ({columns}) VALUES ({values}) ON CONFLICT DO NOTHING"
     """Insert a row unless its key is there."""
 
-    insert: str = _INSERT + " ORDER BY {position}"
+    insert: str = _INSERT + " {in_order}"
     update: str = "UPDATE {target} SET {changes} FROM {staged} WHERE {same_key}"
     delete: str = "DELETE FROM {target} WHERE EXISTS (SELECT 1 FROM {staged} WHERE {same_key})"
-    upsert: tuple[str, ...] = (
-        _INSERT + " WHERE true ORDER BY {position} ON CONFLICT ({key}) DO UPDATE SET {excluded_changes}",
-    )
-    insert_missing: tuple[str, ...] = (_INSERT + " WHERE true ORDER BY {position} ON CONFLICT ({key}) DO NOTHING",)
+    upsert: tuple[str, ...] = (_INSERT + " WHERE true {in_order} ON CONFLICT ({key}) DO UPDATE SET {excluded_changes}",)
+    refuses_twins: bool = False
+    """Whether `upsert` is refused, as bad data, where a key comes twice."""
+    insert_missing: tuple[str, ...] = (_INSERT + " WHERE true {in_order} ON CONFLICT ({key}) DO NOTHING",)
     """An upsert of rows that have nothing but a key."""
     change: str = "{column} = staged.{column}"
 

@@ -131,7 +131,7 @@ class Loading:
             sender.send(map(_positioned, parts), held.hold)
             if merges:
                 result, refused = staging.merge_without_refused() if careful else (staging.merge(), {})
-            held.release(pa.array([], pa.int64()) if self.task.accept is nobody else staging.lost(), refused)
+            held.release(pa.nulls(0, pa.int64()) if self.task.accept is nobody else staging.lost(), refused)
         staging.drop()
         return Done(result, sender.refused | refused)
 

@@ -31,7 +31,7 @@ _LIMITED = re.compile(r"character(?: varying)?\((\d+)\)")
 
 # SQLSTATE classes: https://www.postgresql.org/docs/current/errcodes-appendix.html
 _TRANSIENT = ("08", "40001", "40003", "40P01", "53", "55P03", "57014", "57P")
-_BAD_DATA = ("22", "23")
+_BAD_DATA = ("21", "22", "23")
 _DEPENDENTS = "2BP01"
 # A connection that is refused has no SQLSTATE, only a text.
 _REFUSED_FOR_GOOD = re.compile(
@@ -82,7 +82,7 @@ class PostgreSQL(Database):
     default_schema = "public"
     max_name_bytes = 63
     shares_snapshots = True
-    forms = Forms(overriding="OVERRIDING SYSTEM VALUE")
+    forms = Forms(overriding="OVERRIDING SYSTEM VALUE", stays_in_order=True, refuses_twins=True)
     parameters: ClassVar[Mapping[str, str]] = {
         **{name: name for name in ("sslmode", "sslrootcert", "sslcert", "sslkey", "connect_timeout", "options",
                                    "application_name", "target_session_attrs", "gssencmode", "channel_binding")},

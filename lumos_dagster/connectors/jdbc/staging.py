@@ -58,13 +58,28 @@ class Staging:
             self._delete_old()
             self._bring()
             return LoadResult(inserted=self._count(self.name))
+        has_changes = bool(self._changes("{column}"))
+        can_at_once = self._mode == "upsert" and self._forms.refuses_twins and has_changes
+        if can_at_once and (merged := self._merged_at_once()):
+            return merged
         staged, distinct, there = self._counts()
         self._has_twins = staged != distinct
         self._bring()
-        known = {"updated": there} if self._changes("{column}") else {"unchanged": there}
+        known = {"updated": there} if has_changes else {"unchanged": there}
         if self._mode == "update":
             return LoadResult(unmatched=distinct - there, merged=staged - distinct, **known)
         return LoadResult(inserted=distinct - there, merged=staged - distinct, **known)
+
+    def _merged_at_once(self) -> LoadResult | None:
+        """What an upsert comes to where no key comes twice; None, with nothing done, where it was refused.
+
+        Mostly none does, and to count the different keys takes its time.
+        """
+        self._has_twins = False
+        staged, there = self._count(self.name), self._count(f"{self.name} staged WHERE {self._is_there}")
+        with savepoint(self._database, self._raw) as tried:
+            self._bring()
+        return None if tried.refusal else LoadResult(inserted=staged - there, updated=there)
 
     def merge_without_refused(self) -> tuple[LoadResult, dict[int, str]]:
         """Bring in what the target takes; the others are left out, by position, with the reason."""
@@ -159,7 +174,9 @@ class Staging:
             key=self._key,
             changes=self._changes(self._forms.change),
             excluded_changes=self._changes("{column} = excluded.{column}"),
-            position=self._database.quote(POSITION),
+            in_order=""
+            if self._forms.stays_in_order and not self._has_twins
+            else f"ORDER BY {self._database.quote(POSITION)}",
             overriding=self._forms.overriding,
         )
 

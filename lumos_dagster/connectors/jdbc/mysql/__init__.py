@@ -16,7 +16,7 @@ from lumos_dagster.connectors.jdbc.mysql.place import PARAMETERS, REFUSED, drive
 from lumos_dagster.errors import DataError, LumosError, TerminalError, TransientError
 
 _INSERT = "INSERT INTO {target} ({columns}) SELECT {columns} FROM {staged}"
-_MISSING = _INSERT + " WHERE NOT EXISTS (SELECT 1 FROM {target} WHERE {same_key}) ORDER BY {position}"
+_MISSING = _INSERT + " WHERE NOT EXISTS (SELECT 1 FROM {target} WHERE {same_key}) {in_order}"
 _UPDATE = "UPDATE {target} JOIN {staged} ON {same_key} SET {changes}"
 
 _FORMS = Forms(
@@ -27,7 +27,7 @@ _FORMS = Forms(
     swap=("DROP TABLE IF EXISTS {old}", "RENAME TABLE {target} TO {old}, {beside} TO {target}", "DROP TABLE {old}"),
     move=("RENAME TABLE {beside} TO {target}",),
     insert_once="INSERT INTO {table} ({columns}) VALUES ({values}) ON DUPLICATE KEY UPDATE epoch = epoch",
-    insert=_INSERT + " ORDER BY {position}",
+    insert=_INSERT + " {in_order}",
     update=_UPDATE,
     delete="DELETE {target} FROM {target} JOIN {staged} ON {same_key}",
     # ON DUPLICATE KEY UPDATE would also change a row that shares no more than another unique value.
