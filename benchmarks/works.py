@@ -19,7 +19,7 @@ HERE = Path(__file__).parent
 COLUMNS: dict[str, str] = dict(re.findall(r"(\w+) (\w+(?:\([\d,]+\))?)", LINEITEM))
 """The table's columns with their types."""
 PYTHON = sys.executable
-LUMOS, LIMIT = "Lumos, data path", "limit"
+LUMOS, OPS, LIMIT = "Lumos, data path", "Lumos, its ops alone", "limit"
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ Command = Callable[[Bench], list[str]]
 
 @dataclass(frozen=True)
 class Work:
-    """One work. `target` is the ratio to the limit that Lumos's data path is held to."""
+    """One work. `target` is the ratio to the limit that it is held to; a `large` one is measured with many rows too."""
 
     name: str
     job: Callable[[Bench], Mapping[str, Any]]
@@ -64,6 +64,7 @@ class Work:
     target: float
     peers: Mapping[str, tuple[str, Command]] = field(default_factory=dict)
     """Name -> the environment that it needs, and its command."""
+    large: bool = False
     kept: str = "true"
     """Which of the rows are to arrive, as PostgreSQL's SQL."""
 
@@ -81,6 +82,7 @@ class Work:
         return {
             f"{self.limit} ({LIMIT})": ("", self.command(bench)),
             LUMOS: ("", [PYTHON, str(HERE / "path.py"), "job.yaml"]),
+            OPS: ("", [PYTHON, str(HERE / "path.py"), "job.yaml", "ops"]),
             "Lumos, data path, staged": ("", [PYTHON, str(HERE / "path.py"), "job.yaml", "staged"]),
             "Lumos, `lumos run`": ("", [lumos, "run", "job.yaml", "--mode", "streaming"]),
             **{name: (environment, command(bench)) for name, (environment, command) in self.peers.items()},
@@ -298,6 +300,7 @@ WORKS = [
             "dlt, its best settings": _to_postgres("dlt", "dlt_load.py", "best"),
             "dlt, as documented": _to_postgres("dlt", "dlt_load.py", "default"),
         },
+        large=True,
     ),
     Work(
         "CSV to PostgreSQL, renamed, filtered, dates written anew",
@@ -325,6 +328,7 @@ WORKS = [
             )
         },
         kept="l_returnflag <> 'R'",
+        large=True,
     ),
     Work(
         "CSV to PostgreSQL, upsert of which half is there",
@@ -352,6 +356,7 @@ WORKS = [
         1.1,
         _duck(lambda bench: f"{bench.postgres}#source", lambda bench: f"csv:{bench.out}")
         | _ingestr(lambda bench: f"{bench.postgres}#public.source", lambda bench: f"csv://{bench.out}#x"),
+        large=True,
     ),
     Work(
         "PostgreSQL to PostgreSQL",
@@ -366,6 +371,7 @@ WORKS = [
         1.1,
         _duck(lambda bench: f"{bench.postgres}#source", lambda bench: f"{bench.postgres}#lineitem")
         | _ingestr(lambda bench: f"{bench.postgres}#public.source", lambda bench: f"{bench.postgres}#public.lineitem"),
+        large=True,
     ),
     Work(
         "CSV to MariaDB",
