@@ -14,6 +14,7 @@ from lumos_dagster.connectors.jdbc.forms import Forms
 from lumos_dagster.connectors.jdbc.mysql import types
 from lumos_dagster.connectors.jdbc.mysql.place import PARAMETERS, REFUSED, driver_options
 from lumos_dagster.errors import DataError, LumosError, TerminalError, TransientError
+from lumos_dagster.interface import BATCH_ROWS
 
 _INSERT = "INSERT INTO {target} ({columns}) SELECT {columns} FROM {staged}"
 _MISSING = _INSERT + " WHERE NOT EXISTS (SELECT 1 FROM {target} WHERE {same_key}) {in_order}"
@@ -44,6 +45,7 @@ _TURN_SECONDS = 300
 _UNPROVEN = "certificate verify failed"
 """What the driver says, with the code of a server that is not there, where a certificate is not trusted."""
 _NAME_CHARACTERS = 64
+_FILE_BYTES = 16 << 20
 _LOOKS_PER_SECOND = 20
 _NO_SUCH_TABLE, _IS_ALTERED = 1146, 1684
 _GIVEN = re.compile(r"auto_increment|GENERATED")
@@ -233,18 +235,20 @@ class MySQL(Database):
         return types.text_type(width)
 
     def append(self, raw: Any, table: str, columns: Sequence[Column], batches: Iterator[pa.RecordBatch]) -> int:
-        from lumos_dagster.connectors.jdbc.mysql.sending import insert, lines_of, load_file
+        from lumos_dagster.connectors.jdbc.mysql.sending import file_of, grouped, insert, load_file
 
         names = [self.quote(column.name) for column in columns]
         ((takes_files,),) = self.execute(raw, "SELECT @@local_infile").fetchall()
         takes_files = takes_files == "1"
         arrived = 0
-        with ahead((batch, lines_of(batch) if takes_files else b"") for batch in batches if batch.num_rows) as made:
-            for batch, lines in made:
-                if takes_files and load_file(raw, table, names, columns, lines, batch.num_rows):
-                    arrived += batch.num_rows
+        parts = grouped(batches, BATCH_ROWS, _FILE_BYTES)
+        with ahead((part, file_of(part) if takes_files else None) for part in parts) as made:
+            for part, file in made:
+                rows = sum(batch.num_rows for batch in part)
+                if takes_files and load_file(raw, table, names, columns, file, rows):
+                    arrived += rows
                 else:
-                    arrived += insert(raw, table, names, batch)
+                    arrived += sum(insert(raw, table, names, batch) for batch in part)
         return arrived
 
     def read(

@@ -1,8 +1,7 @@
 """Rows to MySQL: by LOAD DATA where the server allows it and has nothing to complain of, else by strict INSERTs."""
 
-import io
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import polars as pl
@@ -15,8 +14,8 @@ _SAVEPOINT = "lumos_file"
 _RAW, _ESCAPED = ["\\", "\t", "\n", "\r", "\0"], ["\\\\", "\\t", "\\n", "\\r", "\\0"]
 
 
-def load_file(raw: Any, table: str, names: Sequence[str], columns: Sequence[Column], lines: bytes, rows: int) -> bool:
-    """Send the lines of so many rows by LOAD DATA LOCAL; False, with nothing done, where one did not arrive as it was.
+def load_file(raw: Any, table: str, names: Sequence[str], columns: Sequence[Column], file: Any, rows: int) -> bool:
+    """Send a file of so many rows by LOAD DATA LOCAL; False, with nothing done, where one did not arrive as it was.
 
     The server drops, cuts and clamps what does not fit, and only warns of it, however strict its mode is.
     """
@@ -25,21 +24,15 @@ def load_file(raw: Any, table: str, names: Sequence[str], columns: Sequence[Colu
         if through := _through(column):
             made.append(f"{name} = {through.format(f'@v{number}')}")
         places.append(f"@v{number}" if through else name)
-    with tempfile.NamedTemporaryFile(prefix="lumos-", suffix=".tsv") as file, raw.cursor() as cursor:
-        file.write(lines)
-        file.flush()
-        cursor.execute(f"SAVEPOINT {_SAVEPOINT}")
+    with file, raw.cursor() as cursor:
+        cursor.execute(f"SAVEPOINT {_SAVEPOINT}")  # in the place of the last one
         cursor.execute(
             f"LOAD DATA LOCAL INFILE {raw.escape(file.name)} INTO TABLE {table} CHARACTER SET utf8mb4 "
             f"({', '.join(places)}){' SET ' if made else ''}{', '.join(made)}"
         )
-        arrived = cursor.rowcount
-        cursor.execute("SHOW COUNT(*) WARNINGS")
-        ((warnings,),) = cursor.fetchall()
-        if arrived != rows or warnings != "0":
+        if cursor.rowcount != rows or cursor.warning_count:
             cursor.execute(f"ROLLBACK TO SAVEPOINT {_SAVEPOINT}")
             return False
-        cursor.execute(f"RELEASE SAVEPOINT {_SAVEPOINT}")
     return True
 
 
@@ -63,15 +56,37 @@ def _through(column: Column) -> str:
     return "CAST({} AS UNSIGNED)" if column.sql_type.startswith(("bit", "year")) else ""
 
 
-def lines_of(batch: pa.RecordBatch) -> bytes:
-    """The batch as LOAD DATA reads it if nothing else is said: tabs, escapes by backslash, \\N for null."""
-    columns = []
-    for number, column in enumerate(batch.columns):
-        texts = pl.Series(str(number), pl.from_arrow(as_written(_as_read(column))))
-        columns.append(_escaped(texts) if _is_free(column.type) else texts)
-    lines = io.BytesIO()
-    pl.DataFrame(columns).write_csv(lines, include_header=False, separator="\t", quote_style="never", null_value="\\N")
-    return lines.getvalue()
+def grouped(batches: Iterator[pa.RecordBatch], rows: int, size: int) -> Iterator[list[pa.RecordBatch]]:
+    """About so many rows or bytes of batches together: each statement has a price of its own."""
+    part: list[pa.RecordBatch] = []
+    for batch in batches:
+        if part and sum(one.num_rows for one in part) + batch.num_rows > rows:
+            yield part
+            part = []
+        part += [batch] if batch.num_rows else []
+        if sum(one.nbytes for one in part) >= size:
+            yield part
+            part = []
+    if part:
+        yield part
+
+
+def file_of(batches: Sequence[pa.RecordBatch]) -> Any:
+    """The rows as LOAD DATA reads them if nothing else is said: tabs, escapes by backslash, \\N for null.
+
+    The file goes when it is closed.
+    """
+    file = tempfile.NamedTemporaryFile(prefix="lumos-", suffix=".tsv")  # noqa: SIM115 - closed by whoever sends it
+    for batch in batches:
+        columns = []
+        for number, column in enumerate(batch.columns):
+            texts = pl.Series(str(number), pl.from_arrow(as_written(_as_read(column))))
+            columns.append(_escaped(texts) if _is_free(column.type) else texts)
+        pl.DataFrame(columns).write_csv(
+            file, include_header=False, separator="\t", quote_style="never", null_value="\\N"
+        )
+    file.flush()
+    return file
 
 
 def _escaped(texts: pl.Series) -> pl.Series:
