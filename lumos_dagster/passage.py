@@ -25,8 +25,9 @@ class Passage(ABC):
     def kinds(self, form: str) -> Sequence[str] | None:
         """The columns' types as the source declares them; None where not all of them can be had in that form.
 
-        A form is the name of a database, for the bytes that it copies from one table to another, or `csv`: UTF-8,
-        with commas and double quotes, each value just as our own loader writes it, without a header.
+        A form is the name of a database, for the bytes that it copies from one table to another; `csv`: UTF-8, with
+        commas and double quotes, each value just as our own loader writes it, without a header; or `tsv`: UTF-8, with
+        tabs, a backslash before what must be escaped, and \\N for null.
         """
 
     @abstractmethod

@@ -19,6 +19,8 @@ _SAME_EVERYWHERE = re.compile(
     r"|text|character(?: varying)?(?:\(\d+\))?|time(?:stamp)?(?:\(\d\))? with(?:out)? time zone"
 )
 """Types whose binary form needs nothing of the database that they come from, as an enum or a domain does."""
+_ESCAPED = re.compile(r"\\(.)")
+_ESCAPES = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
 _PIECE_ROWS = 10_000
 _TEXTS = re.compile(r"text|character varying(?:\(\d+\))?")
 
@@ -52,6 +54,7 @@ class CopyPassage(Passage):
         self._commands = {
             "postgresql": f"COPY (SELECT * FROM (\n{copyable.query}\n) AS q) TO STDOUT (FORMAT binary)",
             "csv": f"COPY ({copyable.selected}) TO STDOUT (FORMAT csv)",
+            "tsv": f"COPY ({copyable.selected}) TO STDOUT (FORMAT text)",
         }
         self._translating = translating
 
@@ -101,6 +104,9 @@ class CopyPassage(Passage):
 
         source = self._copyable
         with suppress(psycopg.Error, DataError):
+            if form == "tsv":
+                lines = piece.decode().split("\n", SAMPLE_ROWS)[:SAMPLE_ROWS]
+                return [dict(zip(source.schema.names, _unescaped(line), strict=True)) for line in lines if line]
             if form == "csv":
                 return parsed(piece, source.schema).slice(0, SAMPLE_ROWS).to_pylist()
             rows = _rows_of_binary(piece, source.numbers, self._raw)
@@ -128,6 +134,12 @@ def _rows_of_binary(piece: bytes, numbers: Sequence[int], raw: Any) -> Iterator[
             return
         sizes = (number(4) for _ in range(columns))
         yield values.load_sequence([None if size < 0 else stream.read(size) for size in sizes])
+
+
+def _unescaped(line: str) -> list[str | None]:
+    """The values of a line of COPY's text form, as texts."""
+    values = (None if value == "\\N" else value for value in line.split("\t"))
+    return [value and _ESCAPED.sub(lambda found: _ESCAPES.get(found[1], found[1]), value) for value in values]
 
 
 def _is_spelled_alike(kind: pa.DataType) -> bool:

@@ -15,6 +15,7 @@ from lumos_dagster.connectors.jdbc.mysql import types
 from lumos_dagster.connectors.jdbc.mysql.place import PARAMETERS, REFUSED, driver_options
 from lumos_dagster.errors import DataError, LumosError, TerminalError, TransientError
 from lumos_dagster.interface import BATCH_ROWS
+from lumos_dagster.passage import Passage
 
 _INSERT = "INSERT INTO {target} ({columns}) SELECT {columns} FROM {staged}"
 _MISSING = _INSERT + " WHERE NOT EXISTS (SELECT 1 FROM {target} WHERE {same_key}) {in_order}"
@@ -238,8 +239,7 @@ class MySQL(Database):
         from lumos_dagster.connectors.jdbc.mysql.sending import file_of, grouped, insert, load_file
 
         names = [self.quote(column.name) for column in columns]
-        ((takes_files,),) = self.execute(raw, "SELECT @@local_infile").fetchall()
-        takes_files = takes_files == "1"
+        takes_files = self._takes_files(raw)
         arrived = 0
         parts = grouped(batches, BATCH_ROWS, _FILE_BYTES)
         with ahead((part, file_of(part) if takes_files else None) for part in parts) as made:
@@ -250,6 +250,18 @@ class MySQL(Database):
                 else:
                     arrived += sum(insert(raw, table, names, batch) for batch in part)
         return arrived
+
+    def append_passage(
+        self, raw: Any, table: str, columns: Sequence[Column], passage: Passage, sample: list[dict[str, Any]]
+    ) -> int | None:
+        from lumos_dagster.connectors.jdbc.mysql.passing import append_passage
+
+        names = [self.quote(column.name) for column in columns]
+        return append_passage(raw, table, names, columns, passage, sample) if self._takes_files(raw) else None
+
+    def _takes_files(self, raw: Any) -> bool:
+        ((takes_files,),) = self.execute(raw, "SELECT @@local_infile").fetchall()
+        return bool(takes_files == "1")
 
     def read(
         self, raw: Any, query: str, parameters: Mapping[str, Any], rows: int
