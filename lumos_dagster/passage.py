@@ -17,7 +17,7 @@ class Passage(ABC):
     """
 
     rows: int = 0
-    """How many the source says that it has sent, once the last of them was taken."""
+    """How many were taken so far; once the last of them was, how many the source says that it has sent."""
     size: int = 0
     """Their bytes."""
 

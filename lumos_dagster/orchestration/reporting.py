@@ -50,7 +50,8 @@ def progress_line(book: Book) -> str:
     if not book.tasks:
         return ""
     name, task = list(book.tasks.items())[-1]
-    rows = max(task.count.rows_in, task.count.rows_out)
+    passed = task.passage.rows if task.passage else 0
+    rows = max(task.count.rows_in, task.count.rows_out, passed)
     return f"{name}: {rows:,} rows so far, {rows / max(task.seconds, 0.001):,.0f} a second"
 
 

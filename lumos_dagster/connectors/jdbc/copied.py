@@ -80,23 +80,27 @@ class CopyPassage(Passage):
     def _go_back(self) -> None:
         import psycopg
 
+        self.rows = self.size = 0
         with suppress(psycopg.Error):  # a dead connection must not hide why the block ended
             self._raw.execute("ROLLBACK TO SAVEPOINT lumos_passage")
 
     def _pieces(self, form: str, sample: list[dict[str, Any]]) -> Generator[bytes, None, None]:
-        piece, size = b"", 0
-        with self._translating(), closing(self._counted(form)) as pieces:
-            for piece in pieces:
-                if not size:
+        blocks = copied(self._raw, self._commands[form], _PIECE_ROWS)
+        piece = b""
+        with self._translating(), closing(blocks):
+            while True:
+                try:
+                    piece, rows = next(blocks)
+                except StopIteration as end:
+                    self.rows = end.value
+                    break
+                if not self.rows:
                     sample += self._first_rows(form, piece)
-                size += len(piece)
+                self.rows += rows
+                self.size += len(piece)
                 yield piece
-        self.size = size
         if form == "postgresql" and not piece.endswith(BINARY_END):
             raise DataError("the rows did not come to their end; nothing was committed")
-
-    def _counted(self, form: str) -> Generator[bytes, None, None]:
-        self.rows = yield from copied(self._raw, self._commands[form], _PIECE_ROWS)
 
     def _first_rows(self, form: str, piece: bytes) -> list[dict[str, Any]]:
         """To be shown; none where one of them holds what Python has no value for, as infinite dates are."""
@@ -105,8 +109,8 @@ class CopyPassage(Passage):
         source = self._copyable
         with suppress(psycopg.Error, DataError):
             if form == "tsv":
-                lines = piece.decode().split("\n", SAMPLE_ROWS)[:SAMPLE_ROWS]
-                return [dict(zip(source.schema.names, _unescaped(line), strict=True)) for line in lines if line]
+                lines = piece.decode().removesuffix("\n").split("\n", SAMPLE_ROWS)[:SAMPLE_ROWS]
+                return [dict(zip(source.schema.names, _unescaped(line), strict=True)) for line in lines]
             if form == "csv":
                 return parsed(piece, source.schema).slice(0, SAMPLE_ROWS).to_pylist()
             rows = _rows_of_binary(piece, source.numbers, self._raw)

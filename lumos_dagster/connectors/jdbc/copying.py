@@ -94,7 +94,7 @@ def copy_out(raw: Any, query: str, schema: pa.Schema, rows: int) -> Iterator[pa.
     """
 
     def batches() -> Iterator[pa.RecordBatch]:
-        for block in blocks:
+        for block, _ in blocks:
             yield from parsed(block, schema).to_batches()
 
     with closing(copied(raw, f"COPY ({query}) TO STDOUT (FORMAT csv)", rows)) as blocks:
@@ -127,22 +127,22 @@ def _kept(block: bytes) -> bytes:
     return codecs.BOM_UTF8 + block if block.startswith(codecs.BOM_UTF8) else block
 
 
-def copied(raw: Any, statement: str, rows: int) -> Generator[bytes, None, int]:
-    """What a COPY .. TO STDOUT gives: whole rows, so many at a time, or fewer where they are long.
+def copied(raw: Any, statement: str, rows: int) -> Generator[tuple[bytes, int], None, int]:
+    """What a COPY .. TO STDOUT gives: whole rows, so many at a time, or fewer where they are long; and how many.
 
     It returns how many the server says that it has sent.
     """
     with raw.cursor() as cursor, cursor.copy(statement):
         result = None
         while result is None:
-            block, result = raw.wait(_block(raw.pgconn, rows))
+            block, count, result = raw.wait(_block(raw.pgconn, rows))
             if block:
-                yield block
+                yield block, count
         sent: int = result.command_tuples
         return sent
 
 
-def _block(connection: Any, rows: int) -> Generator[Any, Any, tuple[bytes, Any]]:
+def _block(connection: Any, rows: int) -> Generator[Any, Any, tuple[bytes, int, Any]]:
     """Rows by one wait for all of them, and the result of the COPY behind its last row.
 
     The server sends each row by itself, and to wait for each by itself, as the driver's Copy.read does, takes twice
@@ -151,14 +151,14 @@ def _block(connection: Any, rows: int) -> Generator[Any, Any, tuple[bytes, Any]]
     from psycopg.generators import copy_from
 
     block = io.BytesIO()
-    for _ in range(rows):
+    for count in range(rows):
         row = yield from copy_from(connection)
         if not isinstance(row, memoryview):
-            return block.getvalue(), row
+            return block.getvalue(), count, row
         block.write(row)
         if block.tell() >= _BLOCK_BYTES:
-            break
-    return block.getvalue(), None
+            return block.getvalue(), count + 1, None
+    return block.getvalue(), rows, None
 
 
 def _read_as(kind: pa.DataType) -> pa.DataType:
