@@ -14,7 +14,6 @@ from lumos_dagster.connectors.jdbc.forms import Forms
 from lumos_dagster.connectors.jdbc.mysql import types
 from lumos_dagster.connectors.jdbc.mysql.place import PARAMETERS, REFUSED, driver_options
 from lumos_dagster.errors import DataError, LumosError, TerminalError, TransientError
-from lumos_dagster.interface import BATCH_ROWS
 from lumos_dagster.passage import Passage
 
 _INSERT = "INSERT INTO {target} ({columns}) SELECT {columns} FROM {staged}"
@@ -46,7 +45,6 @@ _TURN_SECONDS = 300
 _UNPROVEN = "certificate verify failed"
 """What the driver says, with the code of a server that is not there, where a certificate is not trusted."""
 _NAME_CHARACTERS = 64
-_FILE_BYTES = 16 << 20
 _LOOKS_PER_SECOND = 20
 _NO_SUCH_TABLE, _IS_ALTERED = 1146, 1684
 _GIVEN = re.compile(r"auto_increment|GENERATED")
@@ -241,7 +239,7 @@ class MySQL(Database):
         names = [self.quote(column.name) for column in columns]
         takes_files = self._takes_files(raw)
         arrived = 0
-        parts = grouped(batches, BATCH_ROWS, _FILE_BYTES)
+        parts = grouped(batches)
         with ahead((part, file_of(part) if takes_files else None) for part in parts) as made:
             for part, file in made:
                 rows = sum(batch.num_rows for batch in part)

@@ -10,6 +10,7 @@ import pyarrow as pa
 from lumos_dagster.connectors.jdbc.database import Column
 from lumos_dagster.conversion import as_text, as_written
 
+_BATCHES, _PART_BYTES = 4, 8 << 20
 _SAVEPOINT = "lumos_file"
 _RAW, _ESCAPED = ["\\", "\t", "\n", "\r", "\0"], ["\\\\", "\\t", "\\n", "\\r", "\\0"]
 
@@ -56,15 +57,12 @@ def _through(column: Column) -> str:
     return "CAST({} AS UNSIGNED)" if column.sql_type.startswith(("bit", "year")) else ""
 
 
-def grouped(batches: Iterator[pa.RecordBatch], rows: int, size: int) -> Iterator[list[pa.RecordBatch]]:
-    """About so many rows or bytes of batches together: each statement has a price of its own."""
+def grouped(batches: Iterator[pa.RecordBatch]) -> Iterator[list[pa.RecordBatch]]:
+    """A few batches to a statement, each of which has a price of its own; a large one goes alone."""
     part: list[pa.RecordBatch] = []
     for batch in batches:
-        if part and sum(one.num_rows for one in part) + batch.num_rows > rows:
-            yield part
-            part = []
         part += [batch] if batch.num_rows else []
-        if sum(one.nbytes for one in part) >= size:
+        if len(part) == _BATCHES or sum(one.nbytes for one in part) >= _PART_BYTES:
             yield part
             part = []
     if part:
