@@ -28,14 +28,14 @@ from lumos_dagster.connectors.mongodb import MongoLoader
 from lumos_dagster.connectors.mongodb.documents import columns_of, documents_of
 from lumos_dagster.values import RunContext
 
-PART = 1_000
+ROWS, PART = 200_000, 1_000
 HEADER = struct.Struct("<iiii")
 OP_REPLY, OP_QUERY, OP_MSG = 1, 2004, 2013
 HELLO = {
     "ok": 1, "ismaster": True, "isWritablePrimary": True, "maxBsonObjectSize": 16 << 20,
     "maxMessageSizeBytes": 48_000_000, "maxWriteBatchSize": 100_000, "minWireVersion": 0, "maxWireVersion": 21,
 }  # fmt: skip
-ROWS = """
+SELECT = """
     select i as n, i * 7 % 1000003 as part, 'customer ' || i as name, i % 50 + 0.25 as price,
            timestamp '2026-01-01' + to_seconds(i) as at, i % 3 = 0 as done,
            case when i % 7 > 0 then 'note ' || i end as note, ['a', 'b', 'c'][i % 3 + 1] as kind
@@ -127,7 +127,7 @@ def contenders(url: str, table: pa.Table) -> dict[str, Callable[[], None]]:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rows", type=int, default=200_000)
+    parser.add_argument("--rows", type=int, default=ROWS)
     parser.add_argument("--rounds", type=int, default=7)
     asked = parser.parse_args(arguments)
     print(measured(asked.rows, asked.rounds))
@@ -135,7 +135,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def measured(rows: int, rounds: int) -> str:
     """The table, in Markdown."""
-    table = duckdb.sql(ROWS.format(rows)).to_arrow_table()
+    table = duckdb.sql(SELECT.format(rows)).to_arrow_table()
     table = table.set_column(3, "price", table["price"].cast(pa.float64()))
     taken: dict[str, list[float]] = {}
     with sink() as url:

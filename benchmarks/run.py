@@ -21,7 +21,7 @@ from pathlib import Path
 import psutil
 import psycopg
 
-from benchmarks import overhead
+from benchmarks import memory, mongo, overhead
 from benchmarks.data import LINEITEM, lineitem
 from benchmarks.measure import FailedError, Taken, cells, median, run
 from benchmarks.works import LIMIT, LUMOS, OPS, WORKS, Bench, Work
@@ -58,8 +58,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for rows in asked.rows:
         told += _of_rows(rows, works, asked)
     if not asked.works:
-        told.append(overhead.measured(asked.rounds))
-        print(told[-1])
+        with bench_of(memory.ROWS) as bench:
+            told += [mongo.measured(mongo.ROWS, asked.rounds), memory.measured(bench), overhead.measured(asked.rounds)]
+        print(*told[-3:], sep="\n")
     if asked.write_docs:
         PAGE.write_text("\n".join(told))
 
@@ -68,7 +69,7 @@ def _of_rows(rows: int, works: Sequence[Work], asked: argparse.Namespace) -> Ite
     """The tables of so many rows; of many, without the works and peers that would take hours."""
     is_large = rows > LARGE
     yield f"## {rows:,} rows\n"
-    with _bench(rows) as bench:
+    with bench_of(rows) as bench:
         for work in works:
             if is_large and not work.large and not asked.works:
                 continue
@@ -132,7 +133,8 @@ def installed(environment: str) -> Path:
 
 
 @contextmanager
-def _bench(rows: int) -> Iterator[Bench]:
+def bench_of(rows: int) -> Iterator[Bench]:
+    """So many rows, and servers to load them into."""
     data = lineitem(rows, PLACE / "data", installed("tools") / "tpchgen-cli")
     with ExitStack() as stack:
         folders = [Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lumos-bench-"))) for _ in range(3)]
