@@ -23,13 +23,17 @@ name: Killed
 execution: {mode}
 executor: {executor}
 jobs:
-  read: {{type: extractor, extractor_type: csv, options: {{file_path: rows.csv}}}}
+  read: {{type: extractor, {read}}}
   load:
     type: loader
     loader_type: jdbc
     options: {{connection_string: "{url}", table_name: target, load_mode: insert}}
 dag: {{dependencies: {{load: [read]}}}}
 """
+
+FILE = "extractor_type: csv, options: {file_path: rows.csv}"
+TABLE = "extractor_type: jdbc, options: {connection_string: '${SOURCE}', table_name: source}"
+"""Whose rows go past the batches."""
 
 
 @pytest.fixture
@@ -38,7 +42,15 @@ def project(tmp_path: Path, postgres: PostgresDatabase) -> Path:
     (tmp_path / "rows.csv").write_text(f"id,name\n{lines}")
     with postgres.connect() as connection:
         connection.execute("create table target (id bigint primary key, name text)")
+        connection.execute(
+            f"create table source as select n as id, 'name ' || n as name from generate_series(0, {ROWS - 1}::bigint) n"
+        )
     return tmp_path
+
+
+def write_job(project: Path, postgres: PostgresDatabase, executor: str, mode: str, read: str = FILE) -> None:
+    read = read.replace("${SOURCE}", postgres.url)
+    (project / "job.yaml").write_text(JOB.format(executor=executor, mode=mode, read=read, url=postgres.url))
 
 
 def lumos(project: Path, *arguments: str) -> "subprocess.Popen[str]":
@@ -69,11 +81,14 @@ def wait_until_the_load_waits(postgres: PostgresDatabase, process: "subprocess.P
     raise AssertionError("the load never came to the row")
 
 
-@pytest.mark.parametrize("mode", [pytest.param("staged", marks=pytest.mark.slow), "streaming"])
+@pytest.mark.parametrize(
+    ("mode", "read"),
+    [pytest.param("staged", FILE, marks=pytest.mark.slow), ("streaming", FILE), ("streaming", TABLE)],
+)
 def test_a_load_killed_in_the_middle_and_resumed_has_every_row_once(
-    mode: str, project: Path, postgres: PostgresDatabase
+    mode: str, read: str, project: Path, postgres: PostgresDatabase
 ) -> None:
-    (project / "job.yaml").write_text(JOB.format(executor="in_process", mode=mode, url=postgres.url))
+    write_job(project, postgres, "in_process", mode, read)
     with another_holds_a_row(postgres):
         process = lumos(project)
         wait_until_the_load_waits(postgres, process)
@@ -89,7 +104,7 @@ def test_a_load_killed_in_the_middle_and_resumed_has_every_row_once(
 
 
 def test_a_run_that_still_works_is_not_taken_over(project: Path, postgres: PostgresDatabase) -> None:
-    (project / "job.yaml").write_text(JOB.format(executor="in_process", mode="staged", url=postgres.url))
+    write_job(project, postgres, "in_process", "staged")
     with another_holds_a_row(postgres):
         process = lumos(project)
         wait_until_the_load_waits(postgres, process)
@@ -102,8 +117,9 @@ def test_a_run_that_still_works_is_not_taken_over(project: Path, postgres: Postg
     assert postgres.rows("select count(*) from target") == [(ROWS,)]
 
 
-def test_ctrl_c_ends_the_run_while_a_statement_blocks(project: Path, postgres: PostgresDatabase) -> None:
-    (project / "job.yaml").write_text(JOB.format(executor="in_process", mode="streaming", url=postgres.url))
+@pytest.mark.parametrize("read", [FILE, TABLE])
+def test_ctrl_c_ends_the_run_while_a_statement_blocks(read: str, project: Path, postgres: PostgresDatabase) -> None:
+    write_job(project, postgres, "in_process", "streaming", read)
     with another_holds_a_row(postgres):
         process = lumos(project)
         wait_until_the_load_waits(postgres, process)
@@ -115,7 +131,7 @@ def test_ctrl_c_ends_the_run_while_a_statement_blocks(project: Path, postgres: P
 
 @pytest.mark.slow
 def test_an_op_that_outlives_its_run_is_not_joined_by_another(project: Path, postgres: PostgresDatabase) -> None:
-    (project / "job.yaml").write_text(JOB.format(executor="multiprocess", mode="staged", url=postgres.url))
+    write_job(project, postgres, "multiprocess", "staged")
     with another_holds_a_row(postgres):
         process = lumos(project)
         wait_until_the_load_waits(postgres, process)
