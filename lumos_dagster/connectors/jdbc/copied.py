@@ -1,4 +1,4 @@
-"""PostgreSQL's COPY straight on: from table to table in its binary form, and into a CSV file."""
+"""PostgreSQL's COPY straight on: its binary form from table to table, its text forms into files."""
 
 import io
 import re
