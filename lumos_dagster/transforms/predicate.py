@@ -10,9 +10,7 @@ from lumos_dagster.interface import StrictModel
 from lumos_dagster.problems import near
 from lumos_dagster.transforms.columns import Columns
 from lumos_dagster.transforms.comparison import OPERATOR_SPELLINGS, OPERATORS, check_value, operator_named, tester
-from lumos_dagster.transforms.expressions import condition
 from lumos_dagster.transforms.formula import Formula, column
-from lumos_dagster.transforms.grammar import parse
 from lumos_dagster.transforms.rows import Step
 
 
@@ -50,6 +48,8 @@ class Predicate(StrictModel):
             return None
         if info.data.get("field") is not None:
             return str(_operator(text))
+        from lumos_dagster.transforms.grammar import parse
+
         parse(text)
         return text
 
@@ -68,6 +68,8 @@ class Predicate(StrictModel):
     @classmethod
     def _is_condition(cls, text: str | None) -> str | None:
         if text is not None:
+            from lumos_dagster.transforms.grammar import parse
+
             parse(text)
         return text
 
@@ -84,6 +86,8 @@ class Predicate(StrictModel):
         """True for a row that matches; null, which is no match, where it cannot be told. Raises ConfigError."""
         if self.field is None:
             key = "condition" if self.expression is None else "expression"
+            from lumos_dagster.transforms.expressions import condition
+
             return condition(str(self.condition or self.expression), columns, key)
         tested = column(self.field, columns, "field")
         matches = tester(tested.type, str(self.operator or self.condition), self.value, "value")

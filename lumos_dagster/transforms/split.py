@@ -11,8 +11,6 @@ from lumos_dagster.combination import OUTPUT
 from lumos_dagster.interface import Task, Transformer
 from lumos_dagster.lineage import Origins
 from lumos_dagster.transforms.columns import Columns
-from lumos_dagster.transforms.expressions import condition
-from lumos_dagster.transforms.grammar import parse
 from lumos_dagster.transforms.operation import run_all
 from lumos_dagster.transforms.rows import Rows, Step
 from lumos_dagster.values import Raw
@@ -42,6 +40,8 @@ class Split(Transformer):
     @classmethod
     def _are_conditions(cls, outputs: dict[str, str]) -> dict[str, str]:
         for text in outputs.values():
+            from lumos_dagster.transforms.grammar import parse
+
             parse(text)
         return outputs
 
@@ -81,6 +81,8 @@ class Split(Transformer):
     def _bound(self, schema: pa.Schema) -> tuple[pa.Schema, Step]:
         before, after = Columns(schema), Columns(schema)
         after.free(OUTPUT, (), "outputs")
+        from lumos_dagster.transforms.expressions import condition
+
         formulas = {name: condition(text, before, f"outputs.{name}") for name, text in self.outputs_.items()}
         after.put(OUTPUT, pa.string())
 

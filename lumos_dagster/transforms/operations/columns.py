@@ -8,9 +8,7 @@ from pydantic import AliasChoices, Field, field_validator, model_validator
 from lumos_dagster.errors import DataError
 from lumos_dagster.transforms.columns import Columns
 from lumos_dagster.transforms.constants import constant
-from lumos_dagster.transforms.expressions import scalar
 from lumos_dagster.transforms.formula import Formula
-from lumos_dagster.transforms.grammar import parse
 from lumos_dagster.transforms.operation import Names, OnFields, Operation
 from lumos_dagster.transforms.rows import Rows, Step
 
@@ -116,6 +114,8 @@ class AddField(Operation):
     @classmethod
     def _is_sql(cls, expression: str | None) -> str | None:
         if expression is not None:
+            from lumos_dagster.transforms.grammar import parse
+
             parse(expression)
         return expression
 
@@ -160,6 +160,8 @@ class Compute(Operation):
     @field_validator("expression")
     @classmethod
     def _is_sql(cls, expression: str) -> str:
+        from lumos_dagster.transforms.grammar import parse
+
         parse(expression)
         return expression
 
@@ -170,6 +172,8 @@ class Compute(Operation):
 
 def computed(operation: Operation, field: str, expression: str, columns: Columns) -> Step:
     """What sets a field to the value of an expression."""
+    from lumos_dagster.transforms.expressions import scalar
+
     formula = scalar(expression, columns, "expression")
     columns.put(field, formula.type, formula.reads)
     if not formula.reads:
