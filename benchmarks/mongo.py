@@ -136,7 +136,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def measured(rows: int, rounds: int) -> str:
     """The table, in Markdown."""
-    table = duckdb.sql(SELECT.format(rows)).to_arrow_table()
+    with duckdb.connect() as connection:
+        table = connection.sql(SELECT.format(rows)).to_arrow_table()
     table = table.set_column(3, "price", table["price"].cast(pa.float64()))
     taken: dict[str, list[float]] = {}
     with sink() as url:

@@ -55,16 +55,24 @@ def main(arguments: Sequence[str] | None = None) -> None:
     asked = parser.parse_args(arguments)
     works = [work for work in WORKS if not asked.works or any(part in work.name for part in asked.works)]
     told = [_machine(asked.rounds)]
+
+    def tell(table: str) -> None:
+        print(table, flush=True)
+        told.append(table)
+        if asked.write_docs:  # each at once: the next may take an hour
+            PAGE.write_text("\n".join(told))
+
     first, *more = asked.rows
-    told += _of_rows(first, works, asked)
+    for table in _of_rows(first, works, asked):
+        tell(table)
     if not asked.works:
+        tell(mongo.measured(mongo.ROWS, asked.rounds))
+        tell(overhead.measured(asked.rounds))
         with bench_of(memory.ROWS) as bench:
-            told += [mongo.measured(mongo.ROWS, asked.rounds), overhead.measured(asked.rounds), memory.measured(bench)]
-        print(*told[-3:], sep="\n", flush=True)
+            tell(memory.measured(bench))
     for rows in more:
-        told += _of_rows(rows, works, asked)
-    if asked.write_docs:
-        PAGE.write_text("\n".join(told))
+        for table in _of_rows(rows, works, asked):
+            tell(table)
 
 
 def _of_rows(rows: int, works: Sequence[Work], asked: argparse.Namespace) -> Iterator[str]:
@@ -76,9 +84,7 @@ def _of_rows(rows: int, works: Sequence[Work], asked: argparse.Namespace) -> Ite
             if is_large and not work.large and not asked.works:
                 continue
             peers = {name: peer for name, peer in work.peers.items() if not is_large or name in FAST}
-            told = measured(replace(work, peers=peers), bench, asked.rounds, with_peers=not asked.without_peers)
-            print(told, flush=True)
-            yield told
+            yield measured(replace(work, peers=peers), bench, asked.rounds, with_peers=not asked.without_peers)
 
 
 def measured(work: Work, bench: Bench, rounds: int, *, with_peers: bool) -> str:
