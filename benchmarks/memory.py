@@ -13,7 +13,7 @@ from pathlib import Path
 import psycopg
 
 from benchmarks.measure import run
-from benchmarks.works import HERE, Bench, postgres_table
+from benchmarks.works import HERE, Bench, job_of, postgres_table, table_at
 
 ROWS, TIMES, MOST = 1_000_000, 60, 350
 
@@ -48,16 +48,7 @@ def measured(bench: Bench, times: int = TIMES) -> str:
 def _loaded(bench: Bench, count: int, mode: str) -> tuple[int, float, float]:
     """The rows that were loaded, the peak of memory and the seconds."""
     files = [_named(bench, number) for number in range(count)]
-    options = {"connection_string": bench.postgres, "table_name": "lineitem"}
-    job = {
-        "version": 1,
-        "name": "Memory",
-        "jobs": {
-            "read": {"type": "extractor", "extractor_type": "csv", "options": {"file_path": files}},
-            "load": {"type": "loader", "loader_type": "jdbc", "options": options},
-        },
-        "dag": {"dependencies": {"load": ["read"]}},
-    }
+    job = job_of(("csv", {"file_path": files}), table_at(bench.postgres))
     (bench.folder / "memory.yaml").write_text(json.dumps(job))
     postgres_table(bench)
     taken = run([sys.executable, str(HERE / "path.py"), "memory.yaml", mode], bench.folder, {})

@@ -180,7 +180,8 @@ def _mariadb(bench: Bench) -> "pymysql.Connection[Any]":
     return pymysql.connect(host=host, port=int(port), user="root", database=database, autocommit=True)
 
 
-def _job(read: tuple[str, Mapping[str, Any]], load: tuple[str, Mapping[str, Any]]) -> Mapping[str, Any]:
+def job_of(read: tuple[str, Mapping[str, Any]], load: tuple[str, Mapping[str, Any]]) -> Mapping[str, Any]:
+    """A job of one extractor and one loader, each its type and its options."""
     return {
         "version": 1,
         "name": "Bench",
@@ -193,7 +194,7 @@ def _job(read: tuple[str, Mapping[str, Any]], load: tuple[str, Mapping[str, Any]
 
 
 def _changed(bench: Bench) -> Mapping[str, Any]:
-    job = dict(_job(_csv(bench), _table(bench.postgres, load_mode="insert")))
+    job = dict(job_of(_csv(bench), table_at(bench.postgres, load_mode="insert")))
     change = {
         "type": "transformer", "transformer_type": "json",
         "options": {"transforms": [
@@ -217,7 +218,8 @@ def _csv(bench: Bench) -> tuple[str, Mapping[str, Any]]:
     return "csv", {"file_path": str(bench.rows.file)}
 
 
-def _table(url: str, table: str = "lineitem", **more: Any) -> tuple[str, Mapping[str, Any]]:
+def table_at(url: str, table: str = "lineitem", **more: Any) -> tuple[str, Mapping[str, Any]]:
+    """A table, as the jdbc connector is told of it."""
     return "jdbc", {"connection_string": url, "table_name": table, **more}
 
 
@@ -286,7 +288,7 @@ def _bash(line: str) -> list[str]:
 WORKS = [
     Work(
         "CSV to PostgreSQL",
-        lambda bench: _job(_csv(bench), _table(bench.postgres, load_mode="insert")),
+        lambda bench: job_of(_csv(bench), table_at(bench.postgres, load_mode="insert")),
         "psql \\copy",
         lambda bench: _psql(bench, f"\\copy lineitem from '{bench.rows.file}' csv header"),
         postgres_table,
@@ -332,9 +334,9 @@ WORKS = [
     ),
     Work(
         "CSV to PostgreSQL, upsert of which half is there",
-        lambda bench: _job(
+        lambda bench: job_of(
             _csv(bench),
-            _table(bench.postgres, load_mode="upsert", key_column=["l_orderkey", "l_linenumber"]),
+            table_at(bench.postgres, load_mode="upsert", key_column=["l_orderkey", "l_linenumber"]),
         ),
         "psql, staged, ON CONFLICT",
         lambda bench: _staged(
@@ -348,7 +350,7 @@ WORKS = [
     ),
     Work(
         "PostgreSQL to CSV",
-        lambda bench: _job(_table(bench.postgres, "source"), ("csv", {"file_path": str(bench.out)})),
+        lambda bench: job_of(table_at(bench.postgres, "source"), ("csv", {"file_path": str(bench.out)})),
         "psql \\copy to",
         lambda bench: _psql(bench, f"\\copy source to '{bench.out}' csv header"),
         no_file,
@@ -360,7 +362,7 @@ WORKS = [
     ),
     Work(
         "PostgreSQL to PostgreSQL",
-        lambda bench: _job(_table(bench.postgres, "source"), _table(bench.postgres, load_mode="insert")),
+        lambda bench: job_of(table_at(bench.postgres, "source"), table_at(bench.postgres, load_mode="insert")),
         "pipe of binary COPY",
         lambda bench: _bash(
             f"psql -q {bench.postgres} -c 'copy source to stdout (format binary)' | "
@@ -375,7 +377,7 @@ WORKS = [
     ),
     Work(
         "CSV to MariaDB",
-        lambda bench: _job(_csv(bench), _table(bench.mariadb, load_mode="insert")),
+        lambda bench: job_of(_csv(bench), table_at(bench.mariadb, load_mode="insert")),
         "LOAD DATA",
         lambda bench: _load_data(bench, str(bench.rows.file)),
         mariadb_table,
@@ -386,7 +388,7 @@ WORKS = [
     ),
     Work(
         "PostgreSQL to MariaDB",
-        lambda bench: _job(_table(bench.postgres, "source"), _table(bench.mariadb, load_mode="insert")),
+        lambda bench: job_of(table_at(bench.postgres, "source"), table_at(bench.mariadb, load_mode="insert")),
         "COPY into LOAD DATA through a FIFO",
         lambda bench: _bash(
             f"rm -f pipe; mkfifo pipe; (psql -q {bench.postgres} -c '\\copy source to pipe csv header' &) ; "
@@ -401,7 +403,7 @@ WORKS = [
     ),
     Work(
         "CSV to SQLite",
-        lambda bench: _job(_csv(bench), _table(f"jdbc:sqlite:{bench.sqlite}", load_mode="insert")),
+        lambda bench: job_of(_csv(bench), table_at(f"jdbc:sqlite:{bench.sqlite}", load_mode="insert")),
         "sqlite3 .import",
         lambda bench: ["sqlite3", str(bench.sqlite), f".import --csv --skip 1 {bench.rows.file} lineitem"],
         sqlite_table,

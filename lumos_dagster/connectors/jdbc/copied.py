@@ -2,9 +2,10 @@
 
 import io
 import re
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import pyarrow as pa
@@ -21,6 +22,7 @@ _SAME_EVERYWHERE = re.compile(
 """Types whose binary form needs nothing of the database that they come from, as an enum or a domain does."""
 _ESCAPED = re.compile(r"\\(.)")
 _ESCAPES = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
+_FORMATS = {"postgresql": "binary", "csv": "csv", "tsv": "text"}
 _PIECE_ROWS = 10_000
 _TEXTS = re.compile(r"text|character varying(?:\(\d+\))?")
 
@@ -46,23 +48,26 @@ class Copyable:
 
 
 class CopyPassage(Passage):
-    """The rows of a query. `translating` is a block in which the driver's errors become ours, naming the source."""
+    """The rows of a query, which is described once a loader asks what it could take.
 
-    def __init__(self, raw: Any, copyable: Copyable, translating: Translating) -> None:
+    `translating` is a block in which the driver's errors become ours, naming the source.
+    """
+
+    def __init__(self, raw: Any, describe: Callable[[], Copyable], translating: Translating) -> None:
         self._raw = raw
-        self._copyable = copyable
-        self._commands = {
-            "postgresql": f"COPY (SELECT * FROM (\n{copyable.query}\n) AS q) TO STDOUT (FORMAT binary)",
-            "csv": f"COPY ({copyable.selected}) TO STDOUT (FORMAT csv)",
-            "tsv": f"COPY ({copyable.selected}) TO STDOUT (FORMAT text)",
-        }
+        self._describe = describe
         self._translating = translating
+
+    @cached_property
+    def _copyable(self) -> Copyable:
+        with self._translating():
+            return self._describe()
 
     def kinds(self, form: str) -> Sequence[str] | None:
         """As declared. Of a CSV file, only what is spelled there as we do: no moments, floats, truth or bytes."""
-        if form == "csv" and not all(map(_is_spelled_alike, self._copyable.schema.types)):
+        if form not in _FORMATS or (form == "csv" and not all(map(_is_spelled_alike, self._copyable.schema.types))):
             return None
-        return self._copyable.kinds if form in self._commands else None
+        return self._copyable.kinds or None
 
     @contextmanager
     def open(self, form: str, sample: list[dict[str, Any]]) -> Iterator[Iterator[bytes]]:
@@ -85,7 +90,8 @@ class CopyPassage(Passage):
             self._raw.execute("ROLLBACK TO SAVEPOINT lumos_passage")
 
     def _pieces(self, form: str, sample: list[dict[str, Any]]) -> Generator[bytes, None, None]:
-        blocks = copied(self._raw, self._commands[form], _PIECE_ROWS)
+        query = self._copyable.query if form == "postgresql" else self._copyable.selected
+        blocks = copied(self._raw, f"COPY ({query}) TO STDOUT (FORMAT {_FORMATS[form]})", _PIECE_ROWS)
         piece = b""
         with self._translating(), closing(blocks):
             while True:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any, ClassVar
 
 import pyarrow as pa
@@ -190,8 +191,7 @@ class PostgreSQL(Database):
             yield reader
 
     def passage(self, raw: Any, query: str, parameters: Mapping[str, Any], translating: Translating) -> Passage | None:
-        copyable = _copyable(self, raw, query, parameters)
-        return CopyPassage(raw, copyable, translating) if copyable.kinds else None
+        return CopyPassage(raw, partial(_copyable, self, raw, query, parameters), translating)
 
     def append_passage(
         self, raw: Any, table: str, columns: Sequence[Column], passage: Passage, sample: list[dict[str, Any]]
@@ -264,7 +264,8 @@ def _copyable(database: Database, raw: Any, query: str, parameters: Mapping[str,
     kinds = [kind for (kind,) in raw.execute(_TYPES, (numbers, modifiers)).fetchall()]
     schema = pa.schema([(name, _arrow_type(kind)) for name, kind in zip(names, kinds, strict=True)])
     chosen = ", ".join(_selected(database.quote(field.name), field.type) for field in schema)
-    return Copyable(query, f"SELECT {chosen} FROM (\n{query}\n) AS q", schema, kinds, numbers)
+    rows = f"SELECT * FROM (\n{query}\n) AS q"
+    return Copyable(rows, f"SELECT {chosen} FROM (\n{query}\n) AS q", schema, kinds, numbers)
 
 
 def _selected(name: str, kind: pa.DataType) -> str:
