@@ -35,7 +35,7 @@ class WhenUsed(Mapping[str, type[C]]):
 
 EXTRACTORS: Mapping[str, type[Extractor]] = WhenUsed(
     {
-        "csv": f"{_CONNECTORS}.csv:CsvExtractor",
+        "csv": f"{_CONNECTORS}.csv.extractor:CsvExtractor",
         "jdbc": f"{_CONNECTORS}.jdbc:JdbcExtractor",
         "memory": f"{_CONNECTORS}.memory:MemoryExtractor",
         "mongodb": f"{_CONNECTORS}.mongodb:MongoExtractor",
@@ -59,7 +59,7 @@ TRANSFORMERS: Mapping[str, type[Transformer | Combiner]] = WhenUsed(
 )
 LOADERS: Mapping[str, type[Loader]] = WhenUsed(
     {
-        "csv": f"{_CONNECTORS}.csv:CsvLoader",
+        "csv": f"{_CONNECTORS}.csv.loader:CsvLoader",
         "jdbc": f"{_CONNECTORS}.jdbc:JdbcLoader",
         "memory": f"{_CONNECTORS}.memory:MemoryLoader",
         "mongodb": f"{_CONNECTORS}.mongodb:MongoLoader",

@@ -92,6 +92,8 @@ def test_a_driver_is_known_to_its_own_connector_only() -> None:
             "lumos_dagster.catalog",
             ("dagster", *(driver for drivers in HOMES.values() for driver in drivers if driver not in EARLY)),
         ),
+        ("lumos_dagster.connectors.csv.extractor", ("polars", "sqlalchemy")),
+        ("lumos_dagster.connectors.jdbc.loader", ("polars", "sqlalchemy")),
     ],
 )
 def test_importing_pulls_in_nothing_heavy(module: str, unwanted: tuple[str, ...]) -> None:

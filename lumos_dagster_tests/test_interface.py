@@ -10,7 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from lumos_dagster.accounting import BadRow, Book
-from lumos_dagster.connectors.csv import CsvExtractor
+from lumos_dagster.connectors.csv.extractor import CsvExtractor
 from lumos_dagster.errors import ConfigError, DataError, Interrupted
 from lumos_dagster.interface import (
     Component,

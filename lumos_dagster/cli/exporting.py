@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lumos_dagster.accounting import Book
-from lumos_dagster.connectors.csv import CsvLoader
+from lumos_dagster.connectors.csv.loader import CsvLoader
 from lumos_dagster.conversion import as_text
 from lumos_dagster.errors import ConfigError, DataError, Problem
 from lumos_dagster.files import open_atomic

@@ -24,10 +24,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import types
 
-from lumos_dagster.conversion.exact import from_values
-from lumos_dagster.conversion.frames import Array, is_text
+from lumos_dagster.conversion.kinds import Array, is_text
 from lumos_dagster.conversion.plain import read_plainly
-from lumos_dagster.conversion.reading import from_text
 from lumos_dagster.conversion.writing import as_text, as_written
 
 __all__ = ["Converted", "as_text", "as_written", "convert", "is_text"]
@@ -48,12 +46,18 @@ def convert(column: "pa.Array[Any]", target: pa.DataType) -> Converted:
         values = column.cast(target)
     elif is_text(target):
         values = as_text(column).cast(target)
-    elif is_text(column.type):
-        plain = read_plainly(column, target)
-        values = from_text(column, target) if plain is None else plain
     else:
-        values = from_values(column, target)
+        plain = read_plainly(column, target) if is_text(column.type) else None
+        values = _converted(column, target) if plain is None else plain
     return Converted(values, pc.and_(column.is_valid(), values.is_null()))
+
+
+def _converted(column: Array, target: pa.DataType) -> Array:
+    """By polars, which takes its time to load, and which plain digits do not need."""
+    from lumos_dagster.conversion.exact import from_values
+    from lumos_dagster.conversion.reading import from_text
+
+    return (from_text if is_text(column.type) else from_values)(column, target)
 
 
 def _plain(column: Array) -> Array:

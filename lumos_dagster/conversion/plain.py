@@ -5,7 +5,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import types
 
-from lumos_dagster.conversion.frames import Array, Kind
+from lumos_dagster.conversion.kinds import Array, Kind
 
 _WHOLE, _FRACTION = b"0123456789-", b"0123456789-."
 _DOUBLE_LENGTH, _DECIMAL_LENGTH = 15, 38

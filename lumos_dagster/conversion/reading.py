@@ -5,22 +5,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import types
 
-from lumos_dagster.conversion.frames import (
-    DIGITS,
-    VALUE,
-    Array,
-    Kind,
-    compute,
-    frame,
-    impossible,
-    is_bytes,
-    is_utc,
-    of_ticks,
-    only,
-    polars_type,
-    sized,
-    to_arrow,
-)
+from lumos_dagster.conversion.frames import VALUE, compute, frame, of_ticks, only, polars_type, sized, to_arrow
+from lumos_dagster.conversion.kinds import DIGITS, Array, Kind, impossible, is_bytes, is_utc
 
 _FLOAT = r"^[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|(?i:nan|inf|infinity))$"
 _SCIENTIFIC = r"^[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)[eE][+-]?[0-9]{1,3}$"

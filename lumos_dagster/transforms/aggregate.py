@@ -10,7 +10,7 @@ import pyarrow as pa
 from pyarrow import types
 from pydantic import BeforeValidator, Field, model_validator
 
-from lumos_dagster.conversion.frames import Array, Kind
+from lumos_dagster.conversion.kinds import Array, Kind
 from lumos_dagster.errors import ConfigError, DataError, Problem
 from lumos_dagster.interface import StrictModel, Texts
 from lumos_dagster.lineage import Origins, within

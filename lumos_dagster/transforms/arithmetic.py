@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from pyarrow import types
 
 from lumos_dagster.conversion import convert, is_text
-from lumos_dagster.conversion.frames import Array, Kind
+from lumos_dagster.conversion.kinds import Array, Kind
 from lumos_dagster.transforms.comparison import is_numeric
 from lumos_dagster.transforms.constants import scale_of
 from lumos_dagster.transforms.decimals import (

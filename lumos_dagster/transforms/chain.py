@@ -11,7 +11,7 @@ import polars as pl
 import pyarrow as pa
 
 from lumos_dagster.conversion import as_text, convert, is_text
-from lumos_dagster.conversion.frames import Kind
+from lumos_dagster.conversion.kinds import Kind
 from lumos_dagster.conversion.names import type_named
 from lumos_dagster.errors import DataError
 from lumos_dagster.problems import near

@@ -6,7 +6,7 @@ from typing import Any
 import pyarrow as pa
 
 from lumos_dagster.conversion import is_text
-from lumos_dagster.conversion.frames import Kind
+from lumos_dagster.conversion.kinds import Kind
 from lumos_dagster.errors import ConfigError, Problem
 from lumos_dagster.lineage import Origins
 from lumos_dagster.problems import near

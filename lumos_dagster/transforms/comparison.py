@@ -20,7 +20,8 @@ import pyarrow.compute as pc
 from pyarrow import types
 
 from lumos_dagster.conversion import convert, is_text
-from lumos_dagster.conversion.frames import Array, Kind, only
+from lumos_dagster.conversion.frames import only
+from lumos_dagster.conversion.kinds import Array, Kind
 from lumos_dagster.errors import ConfigError, Problem
 from lumos_dagster.transforms.constants import constant, constant_as, number
 from lumos_dagster.transforms.rows import to_arrow, to_polars

@@ -8,7 +8,7 @@ import polars as pl
 import pyarrow as pa
 
 from lumos_dagster.conversion import convert
-from lumos_dagster.conversion.frames import Array
+from lumos_dagster.conversion.kinds import Array
 from lumos_dagster.errors import ConfigError, DataError, Problem
 from lumos_dagster.transforms.rows import to_polars
 

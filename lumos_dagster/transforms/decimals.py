@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 from pyarrow import types
 
 from lumos_dagster.conversion import convert
-from lumos_dagster.conversion.frames import Array, Kind
+from lumos_dagster.conversion.kinds import Array, Kind
 from lumos_dagster.transforms.rows import to_arrow, to_polars
 
 NUMBER = pa.decimal128(37, 18)

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 import simplejson
 
 from lumos_dagster.conversion import as_text, convert, is_text
-from lumos_dagster.conversion.frames import Array, Kind
+from lumos_dagster.conversion.kinds import Array, Kind
 from lumos_dagster.transforms.rows import to_polars
 from lumos_dagster.transforms.shape import Shape
 

@@ -15,7 +15,7 @@ from pydantic import AfterValidator
 
 from lumos_dagster.accounting import Task
 from lumos_dagster.cancellation import Cancellation
-from lumos_dagster.conversion.frames import Array, Kind
+from lumos_dagster.conversion.kinds import Array, Kind
 from lumos_dagster.errors import ConfigError, DataError, Problem, TerminalError
 from lumos_dagster.files import filesystem, is_local, join
 from lumos_dagster.interface import BATCH_ROWS

@@ -8,7 +8,7 @@ import pyarrow as pa
 from pyarrow import types
 
 from lumos_dagster.conversion import as_text, convert, is_text
-from lumos_dagster.conversion.frames import Kind
+from lumos_dagster.conversion.kinds import Kind
 from lumos_dagster.errors import DataError
 from lumos_dagster.transforms.comparison import is_numeric
 from lumos_dagster.transforms.formula import Formula, reads_of

@@ -14,7 +14,7 @@ import pyarrow.json
 from pyarrow import types
 
 from lumos_dagster.conversion import convert, is_text
-from lumos_dagster.conversion.frames import Array
+from lumos_dagster.conversion.kinds import Array
 from lumos_dagster.transforms.shape import Shape
 
 _ODD = "NaN|Inf|[0-9]{1000}"

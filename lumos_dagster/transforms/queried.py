@@ -9,7 +9,7 @@ from typing import ClassVar
 import pyarrow as pa
 
 from lumos_dagster.accounting import Task
-from lumos_dagster.conversion.frames import Array
+from lumos_dagster.conversion.kinds import Array
 from lumos_dagster.errors import DataError
 from lumos_dagster.interface import Combiner
 from lumos_dagster.lineage import Origins, within

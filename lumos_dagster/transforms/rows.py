@@ -12,7 +12,7 @@ from pyarrow import types
 
 from lumos_dagster.accounting import BadRow, OnError, Rule, Task
 from lumos_dagster.conversion import is_text
-from lumos_dagster.conversion.frames import Array
+from lumos_dagster.conversion.kinds import Array
 
 _MOST_MADE = 65_536
 """Rows that one batch may hold, where an operation makes many rows of one."""

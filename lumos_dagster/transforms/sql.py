@@ -8,7 +8,7 @@ import pyarrow as pa
 from pydantic import field_validator
 
 from lumos_dagster.accounting import Task
-from lumos_dagster.conversion.frames import Kind
+from lumos_dagster.conversion.kinds import Kind
 from lumos_dagster.errors import ConfigError, Problem
 from lumos_dagster.interface import Combiner
 from lumos_dagster.lineage import Origins, within

@@ -14,7 +14,7 @@ import pytest
 
 from lumos_dagster.accounting import BadRow, Book
 from lumos_dagster.cli.exporting import export_rows
-from lumos_dagster.connectors.csv import CsvExtractor
+from lumos_dagster.connectors.csv.extractor import CsvExtractor
 from lumos_dagster.orchestration.instance import open_instance
 from lumos_dagster.rejects import find
 from lumos_dagster.values import RunContext

@@ -5,7 +5,8 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from lumos_dagster.connectors.csv import CsvExtractor, CsvLoader
+from lumos_dagster.connectors.csv.extractor import CsvExtractor
+from lumos_dagster.connectors.csv.loader import CsvLoader
 from lumos_dagster.connectors.memory import MemoryExtractor, MemoryLoader
 from lumos_dagster.testing import ConnectorConformance, Harness
 from lumos_dagster.testing.samples import SAMPLES

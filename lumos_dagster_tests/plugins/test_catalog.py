@@ -11,7 +11,7 @@ import wasmtime
 
 from lumos_dagster.catalog import project_catalog
 from lumos_dagster.config import parse_job
-from lumos_dagster.connectors.csv import CsvExtractor
+from lumos_dagster.connectors.csv.extractor import CsvExtractor
 from lumos_dagster.errors import ConfigError
 from lumos_dagster.plugins.guest import Rights
 from lumos_dagster.plugins.manifest import Manifest

@@ -8,7 +8,8 @@ from typing import Any
 import pyarrow as pa
 
 from lumos_dagster.accounting import Book
-from lumos_dagster.connectors.csv import CsvExtractor, CsvLoader
+from lumos_dagster.connectors.csv.extractor import CsvExtractor
+from lumos_dagster.connectors.csv.loader import CsvLoader
 from lumos_dagster.connectors.jdbc import JdbcExtractor, JdbcLoader
 from lumos_dagster.interface import Component, Deferred, Extraction
 from lumos_dagster.relation import Relation

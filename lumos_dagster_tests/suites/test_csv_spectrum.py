@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lumos_dagster.connectors.csv import CsvExtractor
+from lumos_dagster.connectors.csv.extractor import CsvExtractor
 from lumos_dagster.errors import DataError
 from lumos_dagster.values import RunContext
 from lumos_dagster_tests.suites.routes import Route, read, straight

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 from pydantic import ValidationError
 
-from lumos_dagster.connectors.csv import CsvExtractor
+from lumos_dagster.connectors.csv.extractor import CsvExtractor
 from lumos_dagster.connectors.jdbc import JdbcLoader
 from lumos_dagster.errors import LumosError
 from lumos_dagster.values import RunContext

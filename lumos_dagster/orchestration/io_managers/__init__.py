@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import ClassVar
 
-from lumos_dagster.connectors.csv import CsvExtractor, CsvLoader
+from lumos_dagster.connectors.csv.extractor import CsvExtractor
+from lumos_dagster.connectors.csv.loader import CsvLoader
 from lumos_dagster.connectors.jdbc import JdbcExtractor, JdbcLoader
 from lumos_dagster.connectors.jdbc.address import parse_address
 from lumos_dagster.connectors.memory import MemoryExtractor, MemoryLoader

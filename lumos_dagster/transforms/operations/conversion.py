@@ -11,7 +11,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from lumos_dagster.conversion import as_text, convert, is_text
-from lumos_dagster.conversion.frames import Array, Kind
+from lumos_dagster.conversion.kinds import Array, Kind
 from lumos_dagster.conversion.names import TYPE_NAMES, type_named
 from lumos_dagster.errors import ConfigError, DataError, Problem
 from lumos_dagster.transforms.columns import Columns

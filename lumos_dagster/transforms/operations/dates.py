@@ -11,7 +11,7 @@ from pyarrow import types
 from pydantic import AfterValidator, model_validator
 
 from lumos_dagster.conversion import as_text, is_text
-from lumos_dagster.conversion.frames import Array
+from lumos_dagster.conversion.kinds import Array
 from lumos_dagster.errors import ConfigError, Problem
 from lumos_dagster.transforms.columns import Columns, wrong_type
 from lumos_dagster.transforms.distinct import OfDistinct

@@ -9,7 +9,7 @@ from pyarrow import types
 from pydantic import Field
 
 from lumos_dagster.conversion import convert, is_text
-from lumos_dagster.conversion.frames import Array
+from lumos_dagster.conversion.kinds import Array
 from lumos_dagster.interface import StrictModel
 from lumos_dagster.transforms.columns import Columns, wrong_type
 from lumos_dagster.transforms.comparison import is_numeric

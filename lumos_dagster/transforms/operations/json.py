@@ -10,7 +10,7 @@ from pyarrow import types
 from pydantic import AliasChoices, Field, field_validator, model_validator
 
 from lumos_dagster.conversion import is_text
-from lumos_dagster.conversion.frames import Kind
+from lumos_dagster.conversion.kinds import Kind
 from lumos_dagster.conversion.names import type_named
 from lumos_dagster.transforms.columns import Columns, wrong_type
 from lumos_dagster.transforms.documents import BAD, dump, each, leaves, load, plain, shaped

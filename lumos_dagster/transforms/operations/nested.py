@@ -10,7 +10,7 @@ from pyarrow import types
 from pydantic import Field
 
 from lumos_dagster.conversion import is_text
-from lumos_dagster.conversion.frames import Array, Kind
+from lumos_dagster.conversion.kinds import Array, Kind
 from lumos_dagster.errors import ConfigError, Problem
 from lumos_dagster.transforms.columns import Columns, wrong_type
 from lumos_dagster.transforms.documents import each, load, shaped

@@ -7,7 +7,8 @@ from typing import Any
 import pyarrow as pa
 
 from lumos_dagster.accounting import Book, OnError
-from lumos_dagster.connectors.csv import CsvExtractor, CsvLoader
+from lumos_dagster.connectors.csv.extractor import CsvExtractor
+from lumos_dagster.connectors.csv.loader import CsvLoader
 from lumos_dagster.interface import Deferred, Extraction, LoadResult
 from lumos_dagster.relation import Relation
 

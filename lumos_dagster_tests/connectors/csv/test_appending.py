@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 from lumos_dagster.accounting import Book
-from lumos_dagster.connectors.csv import CsvLoader
+from lumos_dagster.connectors.csv.loader import CsvLoader
 from lumos_dagster.errors import ConfigError, DataError, Interrupted, TerminalError
 from lumos_dagster_tests.connectors.csv.parts import failing, load
 
@@ -123,7 +123,7 @@ import os, signal, sys
 import pyarrow as pa
 from datetime import UTC, datetime
 from lumos_dagster.accounting import Book
-from lumos_dagster.connectors.csv import CsvLoader
+from lumos_dagster.connectors.csv.loader import CsvLoader
 from lumos_dagster.values import RunContext
 
 def batches():

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 
 from lumos_dagster.accounting import Book
-from lumos_dagster.connectors.csv import CsvExtractor
+from lumos_dagster.connectors.csv.extractor import CsvExtractor
 from lumos_dagster.errors import ConfigError
 from lumos_dagster_tests.connectors.csv.parts import read, rows_of
 

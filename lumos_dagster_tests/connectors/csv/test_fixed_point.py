@@ -13,7 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lumos_dagster.accounting import Book
-from lumos_dagster.connectors.csv import CsvExtractor, CsvLoader, blocks
+from lumos_dagster.connectors.csv import blocks
+from lumos_dagster.connectors.csv.extractor import CsvExtractor
+from lumos_dagster.connectors.csv.loader import CsvLoader
 from lumos_dagster.errors import DataError
 from lumos_dagster_tests.connectors.csv.parts import load, read, rows_of
 

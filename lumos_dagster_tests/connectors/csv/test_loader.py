@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from lumos_dagster.accounting import Book
-from lumos_dagster.connectors.csv import CsvLoader
+from lumos_dagster.connectors.csv.loader import CsvLoader
 from lumos_dagster.errors import ConfigError, DataError, Interrupted, TerminalError
 from lumos_dagster_tests.connectors.csv.parts import failing, load, read, rows_of
 

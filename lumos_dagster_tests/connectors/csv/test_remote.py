@@ -11,7 +11,8 @@ import pyarrow as pa
 import pytest
 
 from lumos_dagster.accounting import Book
-from lumos_dagster.connectors.csv import CsvExtractor, CsvLoader
+from lumos_dagster.connectors.csv.extractor import CsvExtractor
+from lumos_dagster.connectors.csv.loader import CsvLoader
 from lumos_dagster.errors import ConfigError, DataError, TerminalError, TransientError
 from lumos_dagster_tests.connectors.csv.parts import failing, read, rows_of
 

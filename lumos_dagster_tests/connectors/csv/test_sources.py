@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from lumos_dagster.accounting import Book
-from lumos_dagster.connectors.csv import CsvExtractor
+from lumos_dagster.connectors.csv.extractor import CsvExtractor
 from lumos_dagster.errors import DataError, TerminalError
 from lumos_dagster_tests.connectors.csv.parts import read, rows_of
 

@@ -26,7 +26,7 @@ from bson import (
 from pymongo.database import Database
 
 from lumos_dagster.accounting import Book, Count
-from lumos_dagster.connectors.csv import CsvLoader
+from lumos_dagster.connectors.csv.loader import CsvLoader
 from lumos_dagster.connectors.mongodb import MongoExtractor, MongoLoader
 from lumos_dagster.errors import ConfigError, DataError
 from lumos_dagster.interface import Deferred, Extraction, Loader, LoadResult, Transformation

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pyarrow as pa
 from pyarrow import types
 
-from lumos_dagster.conversion.frames import Array
+from lumos_dagster.conversion.kinds import Array
 
 
 def to_ipc(rows: pa.RecordBatch) -> bytes:

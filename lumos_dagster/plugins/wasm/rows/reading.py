@@ -11,7 +11,7 @@ import pyarrow as pa
 from pyarrow import types
 
 from lumos_dagster.conversion import convert, is_text
-from lumos_dagster.conversion.frames import Array, Kind
+from lumos_dagster.conversion.kinds import Array, Kind
 from lumos_dagster.errors import DataError
 
 EXACT_IN_FLOAT = 1 << 53

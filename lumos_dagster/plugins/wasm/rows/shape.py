@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 from pyarrow import types
 
-from lumos_dagster.conversion.frames import Array
+from lumos_dagster.conversion.kinds import Array
 from lumos_dagster.errors import DataError
 from lumos_dagster.plugins.wasm.dialects import Rows
 from lumos_dagster.plugins.wasm.rows.reading import UnfitError, inferred, is_unicode, plain, typed

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from pyarrow import types
 
 from lumos_dagster.conversion import as_text
-from lumos_dagster.conversion.frames import Array
+from lumos_dagster.conversion.kinds import Array
 from lumos_dagster.errors import DataError
 
 

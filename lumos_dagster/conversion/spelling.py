@@ -1,0 +1,76 @@
+"""Single values as text: numbers, moments, durations and bytes."""
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import types
+
+from lumos_dagster.conversion.frames import VALUE, compute
+from lumos_dagster.conversion.kinds import Array, is_bytes, is_utc
+
+_MOST_DIGITS = 76
+_PARTS = {"months": np.int32, "days": np.int32, "nanoseconds": np.int64}
+_INTERVAL = np.dtype(list(_PARTS.items()))
+"""How Arrow lays out an interval: https://arrow.apache.org/docs/format/Columnar.html"""
+
+
+def spelled(column: Array) -> Array:
+    """Each value as text: plain digits, ISO 8601, hex."""
+    kind = column.type
+    if types.is_timestamp(kind):
+        return _timestamp(column)
+    if types.is_time(kind):
+        return compute(column, VALUE.dt.strftime("%H:%M:%S%.f"), pa.string())
+    if types.is_duration(kind):
+        in_polars = column.cast(pa.duration("ms")) if kind.unit == "s" else column
+        return compute(in_polars, VALUE.dt.to_string("iso"), pa.string())
+    if types.is_interval(kind):
+        return _interval(column)
+    if types.is_decimal256(kind):
+        return _decimal(column)
+    if is_bytes(kind):
+        return compute(column.cast(pa.binary()), VALUE.bin.encode("hex"), pa.string())
+    return compute(column, VALUE.cast(pl.String), pa.string())
+
+
+def _timestamp(column: Array) -> Array:
+    kind = column.type
+    suffix = ""
+    if kind.tz and (is_utc(kind.tz) or kind.tz[0] in "+-"):  # polars knows zones by their names only
+        suffix = "Z" if is_utc(kind.tz) else kind.tz
+        column = pc.local_timestamp(column)
+    elif kind.tz:
+        suffix = "%:z"
+    if kind.unit == "s":
+        column = column.cast(pa.timestamp("ms", column.type.tz))
+    return compute(column, VALUE.dt.strftime("%Y-%m-%dT%H:%M:%S%.f" + suffix), pa.string())
+
+
+def _decimal(column: Array) -> Array:
+    """What polars does not know: the digits as of a whole number, with the point put in."""
+    validity, digits = column.buffers()
+    whole = pa.Array.from_buffers(
+        pa.decimal256(_MOST_DIGITS), len(column), [validity, digits], column.null_count, column.offset
+    )
+    return _with_point(whole.cast(pa.string()), column.type.scale)
+
+
+def _with_point(text: Array, scale: int) -> Array:
+    """Whole numbers, of which the last `scale` digits stand behind the point; less than none are zeros."""
+    sign: Array = pc.if_else(pc.starts_with(text, "-"), "-", "")
+    digits: Array = pc.utf8_lpad(pc.utf8_ltrim(text, "-"), max(scale, 0) + 1, "0")
+    if scale > 0:
+        whole, fraction = pc.utf8_slice_codeunits(digits, 0, -scale), pc.utf8_slice_codeunits(digits, -scale)
+        return pc.binary_join_element_wise(sign, whole, ".", fraction, "")
+    zeros: Array = pc.if_else(pc.equal(text, pa.scalar("0")), "", "0" * -scale)
+    return pc.binary_join_element_wise(sign, digits, zeros, "")
+
+
+def _interval(column: Array) -> Array:
+    _, parts = column.buffers()
+    found = np.frombuffer(parts, _INTERVAL, len(column), column.offset * _INTERVAL.itemsize)
+    months, days, nanoseconds = (pa.array(found[name]).cast(pa.string()) for name in _PARTS)
+    seconds = _with_point(nanoseconds, 9)
+    text: Array = pc.binary_join_element_wise("P", months, "M", days, "DT", seconds, "S", "")
+    return pc.if_else(column.is_valid(), text, None)
