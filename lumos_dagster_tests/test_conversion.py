@@ -1,7 +1,7 @@
 """Text becomes a value exactly or is bad; a value becomes another type exactly or is bad."""
 
 import json
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -209,6 +209,56 @@ def test_nested_values_are_json() -> None:
     value = {"a": [1, None], "b": {"c": 'x"\n'}, "d": date(2026, 3, 4), "e": b"\xff"}
 
     assert json.loads(convert(pa.array([value]), STRING).values[0].as_py()) == {**value, "d": "2026-03-04", "e": "ff"}
+
+
+leaves = st.none() | st.text() | st.sampled_from(['"', "\\", '\\"', "\\n", "\n", "\x00\x1f", "\x7f", "\u2028", "null"])
+NESTED = pa.struct(
+    [('k"1', pa.list_(STRING)), ("m", pa.map_(STRING, pa.int64())), ("o", pa.struct([("x", STRING), ("f", FLOAT)]))]
+)
+nested = st.none() | st.fixed_dictionaries({
+    "k\"1": st.none() | st.lists(leaves, max_size=3),
+    "m": st.none() | st.lists(st.tuples(st.text(max_size=2), st.none() | st.integers(-5, 5)), max_size=2),
+    "o": st.none() | st.fixed_dictionaries({"x": leaves, "f": st.none() | st.integers(-9, 9).map(float)}),
+})  # fmt: skip
+
+
+@given(st.lists(nested, max_size=5), st.integers(0, 3))
+def test_nested_values_are_the_json_that_python_writes(values: list[Any], start: int) -> None:
+    column = pa.array(values, NESTED)[start:]
+
+    found = convert(column, STRING).values.to_pylist()
+
+    assert found == [
+        None if value is None else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+        for value in column.to_pylist()
+    ]
+
+
+@pytest.mark.parametrize(
+    ("kind", "values", "texts"),
+    [
+        (pa.list_(INT, 2), [[1, 2], None, [3, None]], ["[1,2]", None, "[3,null]"]),
+        (pa.large_list(FLOAT), [[0.1, float("inf")], [-float("inf")]], ["[0.1,Infinity]", "[-Infinity]"]),
+        (pa.list_(pa.dictionary(pa.int8(), STRING)), [["a"], []], ['["a"]', "[]"]),
+        (pa.struct([]), [{}, None], ["{}", None]),
+        (pa.list_(pa.decimal256(50, 2)), [[Decimal("-0.05")]], ['["-0.05"]']),
+        (pa.decimal256(60, 8), [Decimal("-0.00000001"), Decimal(5), None], ["-0.00000001", "5.00000000", None]),
+        (pa.decimal256(76, 0), [Decimal(10**75), Decimal(-1)], ["1" + "0" * 75, "-1"]),
+        (pa.decimal256(10, -3), [Decimal("-5E+3"), Decimal(0)], ["-5000", "0"]),
+        (pa.duration("s"), [timedelta(days=1, seconds=5), None], ["P1DT5S", None]),
+        (pa.duration("us"), [timedelta(microseconds=-1)], ["-PT0.000001S"]),
+        (
+            pa.month_day_nano_interval(),
+            [pa.MonthDayNano([1, -2, 3_500_000_000]), None, pa.MonthDayNano([0, 0, -1])],
+            ["P1M-2DT3.500000000S", None, "P0M0DT-0.000000001S"],
+        ),
+    ],
+    ids=str,
+)
+def test_each_kind_of_value_has_its_text(kind: pa.DataType, values: list[Any], texts: list[str | None]) -> None:
+    column = pa.array([None, *values], kind)
+
+    assert convert(column[1:], STRING).values.to_pylist() == texts
 
 
 @pytest.mark.parametrize(

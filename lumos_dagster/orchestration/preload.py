@@ -1,7 +1,7 @@
 """What every step process needs, loaded once in the process that the others are forked from."""
 
 import dagster as dg
-import polars  # noqa: F401 - loaded by what needs it, which most steps come to
+import polars as pl  # noqa: F401 - loaded by what needs it, which most steps come to
 
 import lumos_dagster.orchestration.location  # noqa: F401
 

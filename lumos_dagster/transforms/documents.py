@@ -1,6 +1,6 @@
 """JSON documents: read with exact numbers, written compactly, and given the Arrow type that a shape says."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, TypeAlias
 
@@ -20,6 +20,8 @@ Build: TypeAlias = Callable[[Sequence[Any]], tuple[Array, Flags]]
 """Makes an array of values out of documents, and marks those that do not fit."""
 BAD = object()
 """Stands for a value that could not be read."""
+_FEW = 64
+"""Texts that are rather read one by one than searched for the odd one among them."""
 
 
 def load(text: str, *, exact: bool = True) -> Any:
@@ -46,24 +48,36 @@ def plain(value: Any) -> str | None:
 
 
 def each(
-    column: Array, read: Callable[[str], Any], build: Build, at_once: Callable[[Array], Array | None] = lambda _: None
+    column: Array, read: Callable[[str], Any], build: Build, at_once: Callable[[Array], Array | None] | None = None
 ) -> tuple[Array, pl.Series]:
     """What `read` makes of each distinct text (of nested values, of their JSON), built to one array; and what is bad.
 
     A bad value is null in the array; not every null is bad, since a document may be null. `at_once` may give the same
-    values for all the texts, without a look at each; it gives None where it cannot.
+    values for many texts, without a look at each; it gives None where it cannot.
     """
     text: Array = as_text(column)
     coded = text.dictionary_encode()
-    values = at_once(coded.dictionary)
-    if values is not None:
-        return values.take(coded.indices), pl.Series([False]).new_from_index(0, len(coded))
-    found = [read(one) for one in coded.dictionary.to_pylist()]
-    values, wrong = build([None if one is BAD else one for one in found])
-    bad = wrong | np.array([one is BAD for one in found], dtype=np.bool_)
-    marks: Array = pa.array(bad)
-    where = marks.take(coded.indices).fill_null(False)
+    found = list(_parts(coded.dictionary, read, build, at_once))
+    values, bad = (pa.concat_arrays(parts) for parts in zip(*found, strict=True))
+    where = bad.take(coded.indices).fill_null(False)
     return values.take(pc.if_else(where, None, coded.indices)), to_polars(where)
+
+
+def _parts(
+    texts: Array, read: Callable[[str], Any], build: Build, at_once: Callable[[Array], Array | None] | None
+) -> Iterator[tuple[Array, Array]]:
+    """The values and what is bad, part by part: an odd text is looked for by halves, and only a few go with it."""
+    values = at_once(texts) if at_once else None
+    if values is not None:
+        yield values, pa.repeat(pa.scalar(value=False), len(texts))
+    elif at_once and len(texts) > _FEW:
+        half = len(texts) // 2
+        yield from _parts(texts[:half], read, build, at_once)
+        yield from _parts(texts[half:], read, build, at_once)
+    else:
+        found = [read(one) for one in texts.to_pylist()]
+        values, wrong = build([None if one is BAD else one for one in found])
+        yield values, pa.array(wrong | np.array([one is BAD for one in found], dtype=np.bool_))
 
 
 def leaves(kind: pa.DataType, spell: Callable[[Any], str | None] = plain) -> Build:

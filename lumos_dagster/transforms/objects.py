@@ -6,14 +6,14 @@ what it refuses, and what it would take differently, is left to the reader in `d
 
 from collections.abc import Callable, Mapping
 from functools import reduce
-from typing import Any
+from typing import Any, Literal
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.json
 from pyarrow import types
 
-from lumos_dagster.conversion import convert, is_text
+from lumos_dagster.conversion import as_text, convert, is_text
 from lumos_dagster.conversion.kinds import Array
 from lumos_dagster.transforms.shape import Shape
 
@@ -24,10 +24,14 @@ _LOST = r"[eE]-|[.]0{300}|[:\[,]\s*-0[^.0-9]"
 _DEEPEST = 500
 """Brackets in a text, beyond which Python may refuse it as nested too deeply."""
 _MOST_BYTES = 1 << 30
+_WRAPPED = "list"
 
 
-def read_objects(texts: Array, shape: Shape) -> Array | None:
-    """Each text as an object of that shape; None where not all of them are such objects beyond any doubt."""
+def read_objects(texts: Array, shape: Shape, others: Literal["ignore", "error"] = "ignore") -> Array | None:
+    """Each text as an object of that shape; None where not all of them are such objects beyond any doubt.
+
+    `others` are the keys that the shape does not name.
+    """
     if shape.keys is None or not len(texts) or texts.nbytes > _MOST_BYTES or not _are_plain(texts):
         return None
     wanted = [(name, _as_read(inner)) for name, inner in shape.keys.items()]
@@ -36,7 +40,7 @@ def read_objects(texts: Array, shape: Shape) -> Array | None:
             pa.BufferReader(_in_lines(texts)),  # type: ignore[arg-type] # which is a file, whatever the stubs say
             read_options=pyarrow.json.ReadOptions(use_threads=False, block_size=texts.nbytes + len(texts) + 1),
             parse_options=pyarrow.json.ParseOptions(
-                explicit_schema=pa.schema(wanted), newlines_in_values=True, unexpected_field_behavior="ignore"
+                explicit_schema=pa.schema(wanted), newlines_in_values=True, unexpected_field_behavior=others
             ),
         )
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
@@ -45,6 +49,19 @@ def read_objects(texts: Array, shape: Shape) -> Array | None:
         return None
     whole: Array = found.to_struct_array().combine_chunks()
     return _shaped(whole, shape, texts)
+
+
+def read_lists(texts: Array) -> Array | None:
+    """Each text as a list of texts; None where not all are lists of texts, of whole numbers or of truth values."""
+    if not pc.all(pc.starts_with(texts, "[")).as_py():
+        return None
+    wrapped = pc.binary_join_element_wise(f'{{"{_WRAPPED}":', texts, "}", "")
+    for leaf in (pa.string(), pa.int64(), pa.bool_()):
+        found = read_objects(wrapped, Shape(keys={_WRAPPED: Shape(items=Shape(leaf=leaf))}), "error")
+        if found is not None:
+            lists: Array = pc.struct_field(found, _WRAPPED)
+            return pa.ListArray.from_arrays(lists.offsets, as_text(lists.values), mask=lists.is_null())
+    return None
 
 
 def are_objects(texts: Array) -> bool:

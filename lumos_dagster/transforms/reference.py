@@ -23,8 +23,8 @@ memory one, and what transformers make of them), else when the source is opened,
 below are written as YAML, exact decimals as text.
 
 Everything is done to whole columns at once. Looked at one by one, each different value of a batch once, are only: JSON
-that is not made of plain objects of the shape, an `extract` path of more than keys and places in lists, and objects,
-lists, durations and decimals of more than 38 digits that become text.
+that is not plain (objects of the shape, for `explode` lists of texts, whole numbers or truth values) with the few dozen
+values beside it, and all of an `extract` path of more than keys and places in lists.
 
 This page is written by `python -m lumos_dagster.transforms.reference`.
 """

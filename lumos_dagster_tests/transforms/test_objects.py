@@ -7,11 +7,11 @@ import jmespath
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from lumos_dagster.transforms.documents import BAD, load, shaped
-from lumos_dagster.transforms.objects import are_objects, read_objects, reader_of
+from lumos_dagster.transforms.documents import BAD, each, load, shaped
+from lumos_dagster.transforms.objects import are_objects, read_lists, read_objects, reader_of
 from lumos_dagster.transforms.shape import Shape, shape_of
 
 SPEC = {
@@ -107,3 +107,45 @@ def test_a_path_of_keys(path: str, kind: pa.DataType, documents: list[Any], valu
 @pytest.mark.parametrize("path", ["[0]", "a[]", "a[*]", "a[:1]", "*.a", "length(a)", "@", "a.*", "a || b", "a.[b, c]"])
 def test_any_other_path_is_left(path: str) -> None:
     assert reader_of(jmespath.compile(path).parsed, pa.string()) is None
+
+
+lists = st.sampled_from([f"[{document}]" for document in DOCUMENTS] + ["[", "]", '["a"', '"b"]', '["a"],"b":["c"]', '["a"],"list":["c"]']) | st.lists(
+    st.sampled_from(VALUES), max_size=3).map(", ".join).map("[{}]".format)  # fmt: skip
+
+
+@given(st.lists(lists, min_size=1, max_size=3))
+@example(['["a", "b"]', "[]", "[null]"])
+@example(["[1, -2]", "[3]"])
+@example(["[true]"])
+@example(['["a"],"b":["c"]'])
+def test_lists_of_texts_are_read_alike_or_left(documents: list[str]) -> None:
+    found = read_lists(pa.array(documents))
+    if found is not None:
+        values, bad = exactly(documents, Shape(items=Shape(leaf=pa.string())))
+        assert not bad
+        assert found.equals(values)
+
+
+def test_plain_lists_are_not_left() -> None:
+    assert read_lists(pa.array(['["a", "b"]', "[]"])) is not None
+    assert read_lists(pa.array(["[1, 2]"])) is not None
+    assert read_lists(pa.array(["[true]"])) is not None
+
+
+def test_only_the_texts_beside_an_odd_one_are_read_one_by_one() -> None:
+    documents = [f'{{"i": {number}}}' for number in range(10_000)]
+    documents[7_777] = '{"i": NaN}'
+    shape, looked_at = shape_of({"i": "int"}), []
+
+    def read(text: str) -> Any:
+        looked_at.append(text)
+        return load(text)
+
+    values, bad = each(
+        pa.array(documents), read, lambda found: shaped(found, shape), lambda texts: read_objects(texts, shape)
+    )
+
+    assert documents[7_777] in looked_at
+    assert len(looked_at) < 100
+    assert bad.arg_true().to_list() == [7_777]
+    assert values.field("i").to_pylist() == [number if number != 7_777 else None for number in range(10_000)]

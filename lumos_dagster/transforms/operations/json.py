@@ -137,7 +137,7 @@ class Extract(Operation):
         check = self.check([self.field], lambda _: f"is not JSON in which {self.path} gives {self.to_type}")
 
         def step(rows: Rows) -> None:
-            values, bad = each(rows.arrow(self.field), find, build, at_once or (lambda _: None))
+            values, bad = each(rows.arrow(self.field), find, build, at_once)
             rows.put_arrow_checked(target, values, check, bad)
 
         return step
