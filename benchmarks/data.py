@@ -1,9 +1,15 @@
-"""The rows that the benchmarks load: TPC-H lineitem, made by tpchgen-cli."""
+"""The rows that the benchmarks load: TPC-H lineitem, made by tpchgen-cli; and the packages that Debian offers."""
 
+import csv
+import shutil
 import subprocess
+from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
+from email import message_from_string
+from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
@@ -16,15 +22,22 @@ SUMS = "count(*), sum(l_extendedprice), sum(l_orderkey), count(distinct l_shipda
 """What must be the same wherever the rows have gone."""
 
 
+PACKAGES = """(edition integer, package text, version text, source text, architecture text, section text, priority text,
+  installed_size bigint, size bigint, maintainer text, homepage text, depends text, tag text, description text)"""
+PACKAGE_SUMS = "count(*), sum(size), count(homepage), count(distinct maintainer), sum(length(description))"
+EDITIONS = 16
+"""How often Debian's packages are repeated, for a million rows."""
+
+
 @dataclass(frozen=True)
-class Lineitem:
-    """A CSV file with a header, and what `SUMS` gives of it."""
+class Rows:
+    """A CSV file with a header, and what `SUMS` or the like gives of it."""
 
     file: Path
-    sums: tuple[int, Decimal, int, int]
+    sums: tuple[Any, ...]
 
 
-def lineitem(rows: int, folder: Path, generator: Path) -> Lineitem:
+def lineitem(rows: int, folder: Path, generator: Path) -> Rows:
     """About so many rows, made once."""
     made = folder / f"lineitem-{rows}"
     file = made / "lineitem.csv"
@@ -38,4 +51,35 @@ def lineitem(rows: int, folder: Path, generator: Path) -> Lineitem:
     types = "types={'l_extendedprice': 'decimal(12,2)'}"
     row = duckdb.execute(f"select {SUMS} from read_csv('{file}', {types})").fetchone()
     assert row is not None
-    return Lineitem(file, (int(row[0]), Decimal(row[1]), int(row[2]), int(row[3])))
+    return Rows(file, (int(row[0]), Decimal(row[1]), int(row[2]), int(row[3])))
+
+
+def packages(folder: Path) -> Rows:
+    """What `apt-cache dumpavail` tells, made once: names in many scripts, quotes, lists over several lines, nulls."""
+    file = folder / "packages" / "packages.csv"
+    if not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        command = [shutil.which("apt-cache") or "apt-cache", "dumpavail"]
+        told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        names = [column.split()[0] for column in PACKAGES.strip("()").split(",")]
+        rows = list(_paragraphs(told, names[1:]))
+        with file.open("w", newline="") as text:
+            writer = csv.writer(text, lineterminator="\n")
+            writer.writerow(names)
+            for edition in range(EDITIONS):
+                writer.writerows([edition, *row] for row in rows)
+    row = duckdb.execute(f"select {PACKAGE_SUMS} from read_csv('{file}', columns = {{{_typed()}}})").fetchone()
+    assert row is not None
+    return Rows(file, (int(row[0]), Decimal(row[1]), *map(int, row[2:])))
+
+
+def _paragraphs(told: str, names: list[str]) -> Iterator[list[str | None]]:
+    for is_blank, lines in groupby(told.splitlines(keepends=True), str.isspace):
+        if not is_blank:
+            package = message_from_string("".join(lines))
+            yield [package[name.replace("_", "-")] for name in names]
+
+
+def _typed() -> str:
+    columns = (column.split() for column in PACKAGES.strip("()").split(","))
+    return ", ".join(f"'{name}': '{kind}'" for name, kind in columns)

@@ -4,7 +4,7 @@ import json
 import re
 import shutil
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -13,10 +13,16 @@ from typing import Any
 import psycopg
 import pymysql
 
-from benchmarks.data import LINEITEM, SUMS, Lineitem
+from benchmarks.data import LINEITEM, PACKAGE_SUMS, PACKAGES, SUMS, Rows, packages
 
 HERE = Path(__file__).parent
-COLUMNS: dict[str, str] = dict(re.findall(r"(\w+) (\w+(?:\([\d,]+\))?)", LINEITEM))
+
+
+def _columns(table: str) -> dict[str, str]:
+    return dict(re.findall(r"(\w+) (\w+(?:\([\d,]+\))?)", table))
+
+
+COLUMNS = _columns(LINEITEM)
 """The table's columns with their types."""
 PYTHON = sys.executable
 LUMOS, OPS, LIMIT = "Lumos, data path", "Lumos, its ops alone", "limit"
@@ -26,7 +32,7 @@ LUMOS, OPS, LIMIT = "Lumos, data path", "Lumos, its ops alone", "limit"
 class Bench:
     """Where a run works: the rows, the servers, a folder of its own, and the peers' environments."""
 
-    rows: Lineitem
+    rows: Rows
     folder: Path
     postgres: str
     """URL of a database that holds the rows as `source`."""
@@ -67,6 +73,8 @@ class Work:
     large: bool = False
     kept: str = "true"
     """Which of the rows are to arrive, as PostgreSQL's SQL."""
+    rows: Callable[[Path], Rows] | None = None
+    """What makes its rows in a folder, where they are others than lineitem's."""
 
     def expected(self, bench: Bench) -> tuple[Any, ...]:
         """What `sums` is to give."""
@@ -114,6 +122,19 @@ def postgres_table_of_changed(bench: Bench) -> None:
     with psycopg.connect(bench.postgres, autocommit=True) as connection:
         connection.execute(f"drop table if exists lineitem; create table lineitem {columns}")
         connection.execute("checkpoint")
+
+
+def postgres_packages(bench: Bench) -> None:
+    """An empty table of packages in PostgreSQL."""
+    with psycopg.connect(bench.postgres, autocommit=True) as connection:
+        connection.execute(f"drop table if exists packages; create table packages {PACKAGES}")
+        connection.execute("checkpoint")
+
+
+def packages_sums(bench: Bench) -> tuple[Any, ...]:
+    """What was loaded there."""
+    with psycopg.connect(bench.postgres) as connection:
+        return tuple(connection.execute(f"select {PACKAGE_SUMS} from packages").fetchone() or ())
 
 
 def postgres_sums(bench: Bench) -> tuple[Any, ...]:
@@ -238,8 +259,36 @@ def _load_data(bench: Bench, file: str) -> list[str]:
     return ["mariadb", "--local-infile=1", f"-h{host}", f"-P{port}", "-uroot", database, "-e", load]
 
 
-def _duck(source: Callable[[Bench], str], target: Callable[[Bench], str]) -> dict[str, tuple[str, Command]]:
-    return {"DuckDB": ("duckdb", lambda bench: bench.peer("duckdb", "duck.py", source(bench), target(bench)))}
+def _duck(
+    source: Callable[[Bench], str],
+    target: Callable[[Bench], str],
+    columns: Mapping[str, str] = COLUMNS,
+    selected: str = "* from {}",
+    key: str = "",
+) -> dict[str, tuple[str, Command]]:
+    def command(bench: Bench) -> list[str]:
+        return bench.peer("duckdb", "duck.py", source(bench), target(bench), json.dumps(columns), selected, key)
+
+    return {"DuckDB": ("duckdb", command)}
+
+
+def _sling(source: Callable[[Bench], str], target: Callable[[Bench], str]) -> dict[str, tuple[str, Command]]:
+    """Each place is a file or URL#TABLE."""
+
+    def command(bench: Bench) -> list[str]:
+        # Its Python package looks for a newer program in the network; the one that was installed is started itself.
+        program = f"{bench.peers}/sling/lib/*/site-packages/sling_linux_amd64/bin/sling-linux-amd64"
+        words = ["env", f"HOME={bench.folder}", "SLING_DISABLE_TELEMETRY=true", "sh", "-c", f'exec {program} "$@"']
+        words += ["sling", "run", "--mode", "truncate"]
+        for place, connection, thing in (
+            (source(bench), "--src-conn", "--src-stream"), (target(bench), "--tgt-conn", "--tgt-object")
+        ):  # fmt: skip
+            url, _, table = place.rpartition("#")
+            address = f"{url}?sslmode=disable" if url.startswith("postgresql:") else url.replace("mariadb:", "mysql:")
+            words += [connection, address, thing, table] if url else [thing, f"file://{place}"]
+        return words
+
+    return {"sling": ("sling", command)}
 
 
 def _to_postgres(environment: str, script: str, *more: str) -> tuple[str, Command]:
@@ -248,9 +297,15 @@ def _to_postgres(environment: str, script: str, *more: str) -> tuple[str, Comman
     )
 
 
-def _ingestr(source: Callable[[Bench], str], target: Callable[[Bench], str], sqlite: bool = False) -> dict[str, Any]:
-    """With the columns' types given, as it says to; each place is URL#TABLE."""
-    types = {name: "string" if kind.startswith("varchar") else kind for name, kind in COLUMNS.items()}
+def _ingestr(
+    source: Callable[[Bench], str],
+    target: Callable[[Bench], str],
+    sqlite: bool = False,
+    columns: Mapping[str, str] = COLUMNS,
+    key: Sequence[str] = (),
+) -> dict[str, Any]:
+    """With the columns' types given, as it says to; each place is URL#TABLE. With a key, rows are merged."""
+    types = {name: "string" if kind.startswith(("varchar", "text")) else kind for name, kind in columns.items()}
     if sqlite:
         types = {name: "bigint" if "int" in kind else "string" for name, kind in COLUMNS.items()}
 
@@ -258,7 +313,8 @@ def _ingestr(source: Callable[[Bench], str], target: Callable[[Bench], str], sql
         (source_url, _, source_table), (url, _, table) = (place(bench).partition("#") for place in (source, target))
         words = [
             str(bench.peers / "ingestr" / "bin" / "ingestr"), "ingest", "--yes", "--progress", "log",
-            "--no-load-timestamp", "--incremental-strategy", "append",
+            "--no-load-timestamp", "--incremental-strategy", "merge" if key else "append",
+            *(word for name in key for word in ("--primary-key", name)),
             "--source-uri", source_url, "--source-table", source_table, "--dest-uri", url, "--dest-table", table,
         ]  # fmt: skip
         if source_url.startswith("csv:"):
@@ -297,12 +353,34 @@ WORKS = [
         {
             **_duck(lambda bench: f"csv:{bench.rows.file}", lambda bench: f"{bench.postgres}#lineitem"),
             **_ingestr(lambda bench: f"csv://{bench.rows.file}#x", lambda bench: f"{bench.postgres}#public.lineitem"),
+            **_sling(lambda bench: str(bench.rows.file), lambda bench: f"{bench.postgres}#public.lineitem"),
             "pgloader": ("pgloader", _pgloader),
             "pandas, to_sql by COPY": _to_postgres("pandas", "frames.py"),
             "dlt, its best settings": _to_postgres("dlt", "dlt_load.py", "best"),
             "dlt, as documented": _to_postgres("dlt", "dlt_load.py", "default"),
         },
         large=True,
+    ),
+    Work(
+        "CSV of real data to PostgreSQL",
+        lambda bench: job_of(_csv(bench), table_at(bench.postgres, "packages", load_mode="insert")),
+        "psql \\copy",
+        lambda bench: _psql(bench, f"\\copy packages from '{bench.rows.file}' csv header"),
+        postgres_packages,
+        packages_sums,
+        0.8,
+        {
+            **_duck(
+                lambda bench: f"csv:{bench.rows.file}", lambda bench: f"{bench.postgres}#packages", _columns(PACKAGES)
+            ),
+            **_ingestr(
+                lambda bench: f"csv://{bench.rows.file}#x",
+                lambda bench: f"{bench.postgres}#public.packages",
+                columns=_columns(PACKAGES),
+            ),
+            **_sling(lambda bench: str(bench.rows.file), lambda bench: f"{bench.postgres}#public.packages"),
+        },
+        rows=packages,
     ),
     Work(
         "CSV to PostgreSQL, renamed, filtered, dates written anew",
@@ -317,18 +395,11 @@ WORKS = [
         postgres_table_of_changed,
         postgres_sums,
         0.56,
-        {
-            "DuckDB": (
-                "duckdb",
-                lambda bench: bench.peer(
-                    "duckdb",
-                    "duck.py",
-                    f"csv:{bench.rows.file}",
-                    f"{bench.postgres}#lineitem",
-                    "* replace (strftime(l_shipdate, '%d/%m/%Y') as l_shipdate) from {} where l_returnflag <> 'R'",
-                ),
-            )
-        },
+        _duck(
+            lambda bench: f"csv:{bench.rows.file}",
+            lambda bench: f"{bench.postgres}#lineitem",
+            selected="* replace (strftime(l_shipdate, '%d/%m/%Y') as l_shipdate) from {} where l_returnflag <> 'R'",
+        ),
         kept="l_returnflag <> 'R'",
         large=True,
     ),
@@ -347,6 +418,16 @@ WORKS = [
         postgres_table_of_half,
         postgres_sums,
         0.94,
+        _duck(
+            lambda bench: f"csv:{bench.rows.file}",
+            lambda bench: f"{bench.postgres}#lineitem",
+            key="l_orderkey, l_linenumber",
+        )
+        | _ingestr(
+            lambda bench: f"csv://{bench.rows.file}#x",
+            lambda bench: f"{bench.postgres}#public.lineitem",
+            key=("l_orderkey", "l_linenumber"),
+        ),
     ),
     Work(
         "PostgreSQL to CSV",
@@ -357,7 +438,8 @@ WORKS = [
         file_sums,
         1.1,
         _duck(lambda bench: f"{bench.postgres}#source", lambda bench: f"csv:{bench.out}")
-        | _ingestr(lambda bench: f"{bench.postgres}#public.source", lambda bench: f"csv://{bench.out}#x"),
+        | _ingestr(lambda bench: f"{bench.postgres}#public.source", lambda bench: f"csv://{bench.out}#x")
+        | _sling(lambda bench: f"{bench.postgres}#public.source", lambda bench: str(bench.out)),
         large=True,
     ),
     Work(
@@ -372,7 +454,8 @@ WORKS = [
         postgres_sums,
         1.1,
         _duck(lambda bench: f"{bench.postgres}#source", lambda bench: f"{bench.postgres}#lineitem")
-        | _ingestr(lambda bench: f"{bench.postgres}#public.source", lambda bench: f"{bench.postgres}#public.lineitem"),
+        | _ingestr(lambda bench: f"{bench.postgres}#public.source", lambda bench: f"{bench.postgres}#public.lineitem")
+        | _sling(lambda bench: f"{bench.postgres}#public.source", lambda bench: f"{bench.postgres}#public.lineitem"),
         large=True,
     ),
     Work(

@@ -1,35 +1,39 @@
-"""DuckDB and its PostgreSQL, MySQL and SQLite extensions: python duck.py FROM TO [SELECT], each csv:PATH or URL#TABLE.
+"""DuckDB and its PostgreSQL, MySQL and SQLite extensions: python duck.py FROM TO COLUMNS [SELECT [KEY]].
 
-SELECT is what is selected, with {} for where from; all of it if not said.
+A place is csv:PATH or URL#TABLE. COLUMNS are those of a file with their types, as JSON; SELECT is what is selected,
+with {} for where from; with KEY, PostgreSQL is to merge the rows, which are staged there first.
 """
 
+import json
 import sys
 
 import duckdb
 from duckdb_extensions import import_extension
 
-COLUMNS = {
-    "l_orderkey": "BIGINT", "l_partkey": "BIGINT", "l_suppkey": "BIGINT", "l_linenumber": "INTEGER",
-    "l_quantity": "DECIMAL(12,2)", "l_extendedprice": "DECIMAL(12,2)", "l_discount": "DECIMAL(12,2)",
-    "l_tax": "DECIMAL(12,2)", "l_returnflag": "VARCHAR", "l_linestatus": "VARCHAR", "l_shipdate": "DATE",
-    "l_commitdate": "DATE", "l_receiptdate": "DATE", "l_shipinstruct": "VARCHAR", "l_shipmode": "VARCHAR",
-    "l_comment": "VARCHAR",
-}  # fmt: skip
 
-
-def main(source: str, target: str, selected: str = "* from {}") -> None:
-    """One statement."""
+def main(source: str, target: str, columns: str, selected: str = "* from {}", key: str = "") -> None:
+    """One statement, or staged and merged."""
     with duckdb.connect() as connection:
-        rows = _place(connection, source, "source")
+        rows = _place(connection, source, "source", json.loads(columns))
         if target.startswith("csv:"):
             connection.execute(f"copy (select {selected.format(rows)}) to '{target[4:]}' (header)")
+        elif key:
+            staged = _place(connection, f"{target}_staged", "target", {})
+            connection.execute(f"create or replace table {staged} as select {selected.format(rows)}")
+            names = json.loads(columns)
+            changes = ", ".join(f"{name} = excluded.{name}" for name in names if name not in key.split(", "))
+            table = target.rpartition("#")[2]
+            connection.execute(
+                f"call postgres_execute('target', 'insert into {table} select * from {table}_staged "
+                f"on conflict ({key}) do update set {changes}; drop table {table}_staged')"
+            )
         else:
-            connection.execute(f"insert into {_place(connection, target, 'target')} select {selected.format(rows)}")
+            connection.execute(f"insert into {_place(connection, target, 'target', {})} select {selected.format(rows)}")
 
 
-def _place(connection: "duckdb.DuckDBPyConnection", place: str, name: str) -> str:
+def _place(connection: "duckdb.DuckDBPyConnection", place: str, name: str, columns: dict[str, str]) -> str:
     if place.startswith("csv:"):
-        return f"read_csv('{place[4:]}', header = true, columns = {COLUMNS})"
+        return f"read_csv('{place[4:]}', header = true, columns = {columns})"
     url, _, table = place.partition("#")
     kind = url.removeprefix("jdbc:").partition(":")[0]
     extension = {"postgresql": "postgres_scanner", "mariadb": "mysql_scanner", "sqlite": "sqlite_scanner"}[kind]
@@ -46,4 +50,4 @@ def _place(connection: "duckdb.DuckDBPyConnection", place: str, name: str) -> st
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:4])
+    main(*sys.argv[1:])

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.data import Lineitem
+from benchmarks.data import Rows
 from benchmarks.measure import FailedError, run
 from benchmarks.run import measured
 from benchmarks.works import Bench, Work
@@ -31,7 +31,7 @@ def test_a_command_that_fails_says_why(tmp_path: Path) -> None:
 def test_a_contender_that_loses_a_row_gets_no_figure(lost: int, said: str, tmp_path: Path) -> None:
     source = tmp_path / "rows.csv"
     source.write_text("a\n1\n2\n")
-    bench = Bench(Lineitem(source, SUMS), tmp_path, "", "", tmp_path)
+    bench = Bench(Rows(source, SUMS), tmp_path, "", "", tmp_path)
     work = Work(
         "CSV to CSV",
         lambda _: {
@@ -49,4 +49,4 @@ def test_a_contender_that_loses_a_row_gets_no_figure(lost: int, said: str, tmp_p
         lambda bench: (bench.out.read_text().count("\n") - 1 - lost, *SUMS[1:]),
         1.1,
     )
-    assert said in measured(work, bench, 1, with_peers=False)
+    assert said in measured(work, bench, 1, ())
