@@ -167,6 +167,13 @@ class Database(ABC):
     def unique_keys(self, raw: Any, schema: str | None, table: str) -> list[frozenset[str]]:
         """The sets of columns that the table holds unique."""
 
+    def upsert_at_once(self, raw: Any, schema: str | None, table: str) -> str:
+        """A form that is refused, as bad data, where a key comes twice, so that twins need not be looked for first.
+
+        Empty: there is none.
+        """
+        return ""
+
     @abstractmethod
     def table_names(self, raw: Any, schema: str | None) -> list[str]:
         """The tables and views of a schema, for a "did you mean"."""

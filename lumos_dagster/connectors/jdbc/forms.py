@@ -47,10 +47,13 @@ class Forms:
     update: str = "UPDATE {target} SET {changes} FROM {staged} WHERE {same_key}"
     delete: str = "DELETE FROM {target} WHERE EXISTS (SELECT 1 FROM {staged} WHERE {same_key})"
     upsert: tuple[str, ...] = (_INSERT + " WHERE true {in_order} ON CONFLICT ({key}) DO UPDATE SET {excluded_changes}",)
-    refuses_twins: bool = False
-    """Whether `upsert` is refused, as bad data, where a key comes twice."""
     insert_missing: tuple[str, ...] = (_INSERT + " WHERE true {in_order} ON CONFLICT ({key}) DO NOTHING",)
     """An upsert of rows that have nothing but a key."""
+    merge: str = (
+        "MERGE INTO {target} USING {staged} ON {same_key} WHEN MATCHED THEN UPDATE SET {changes} "
+        "WHEN NOT MATCHED THEN INSERT ({columns}) {overriding} VALUES ({values})"
+    )
+    """An upsert that only a database whose `upsert_at_once` says so is asked for."""
     change: str = "{column} = staged.{column}"
 
     savepoint: str = "SAVEPOINT {name}"

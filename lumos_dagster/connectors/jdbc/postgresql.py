@@ -64,6 +64,12 @@ _UNIQUE = """
     where i.indrelid = to_regclass(%s) and i.indisunique and i.indisvalid and i.indimmediate
     and i.indpred is null and i.indexprs is null
     group by i.indexrelid"""
+_MERGES = """
+    select c.relkind in ('r', 'p') and not c.relhasrules and not exists (
+        select 1 from pg_attribute a left join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
+        where a.attrelid = c.oid and (a.attidentity <> '' or pg_get_expr(d.adbin, d.adrelid) like 'nextval(%%'))
+    from pg_class c where c.oid = to_regclass(%s)"""
+_MERGE_SINCE = 150000
 _TABLES = """
     select c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace
     where c.relkind in ('r', 'v', 'm', 'f', 'p') and n.nspname = coalesce(%s, current_schema()) order by 1"""
@@ -83,7 +89,7 @@ class PostgreSQL(Database):
     default_schema = "public"
     max_name_bytes = 63
     shares_snapshots = True
-    forms = Forms(overriding="OVERRIDING SYSTEM VALUE", stays_in_order=True, refuses_twins=True)
+    forms = Forms(overriding="OVERRIDING SYSTEM VALUE", stays_in_order=True)
     parameters: ClassVar[Mapping[str, str]] = {
         **{name: name for name in ("sslmode", "sslrootcert", "sslcert", "sslkey", "connect_timeout", "options",
                                    "application_name", "target_session_attrs", "gssencmode", "channel_binding")},
@@ -160,6 +166,16 @@ class PostgreSQL(Database):
 
     def unique_keys(self, raw: Any, schema: str | None, table: str) -> list[frozenset[str]]:
         return [frozenset(names) for (names,) in raw.execute(_UNIQUE, (self.quote(schema, table),)).fetchall()]
+
+    def upsert_at_once(self, raw: Any, schema: str | None, table: str) -> str:
+        """MERGE, which is faster than ON CONFLICT; but it is not for every relation, and keeps the rows in no order, which
+        a column that numbers them would show.
+        """
+        if raw.info.server_version >= _MERGE_SINCE:
+            (merges,) = raw.execute(_MERGES, (self.quote(schema, table),)).fetchone()
+            if merges:
+                return self.forms.merge
+        return self.forms.upsert[0]
 
     def table_names(self, raw: Any, schema: str | None) -> list[str]:
         return [name for (name,) in raw.execute(_TABLES, (schema,)).fetchall()]

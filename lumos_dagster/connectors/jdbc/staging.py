@@ -59,9 +59,10 @@ class Staging:
             self._bring()
             return LoadResult(inserted=self._count(self.name))
         has_changes = bool(self._changes("{column}"))
-        can_at_once = self._mode == "upsert" and self._forms.refuses_twins and has_changes
-        if can_at_once and (merged := self._merged_at_once()):
-            return merged
+        if self._mode == "upsert" and has_changes:
+            form = self._database.upsert_at_once(self._raw, self._table.schema, self._table.name)
+            if form and (merged := self._merged_at_once(form)):
+                return merged
         staged, distinct, there = self._counts()
         self._has_twins = staged != distinct
         self._bring()
@@ -70,15 +71,16 @@ class Staging:
             return LoadResult(unmatched=distinct - there, merged=staged - distinct, **known)
         return LoadResult(inserted=distinct - there, merged=staged - distinct, **known)
 
-    def _merged_at_once(self) -> LoadResult | None:
+    def _merged_at_once(self, form: str) -> LoadResult | None:
         """What an upsert comes to where no key comes twice; None, with nothing done, where it was refused.
 
-        Mostly none does, and to count the different keys takes its time.
+        Mostly none does, and to count the different keys takes its time. Another reason to refuse it is a writer who
+        has just inserted one of the keys: the other forms go on from there.
         """
         self._has_twins = False
         staged, there = self._count(self.name), self._count(f"{self.name} staged WHERE {self._is_there}")
         with savepoint(self._database, self._raw) as tried:
-            self._bring()
+            self._insert((form,), f"{self.name} staged")
         return None if tried.refusal else LoadResult(inserted=staged - there, updated=there)
 
     def merge_without_refused(self) -> tuple[LoadResult, dict[int, str]]:

@@ -155,6 +155,24 @@ def test_numbered_columns_take_the_inputs_numbers(postgres_place: Place) -> None
     assert place.sql("select id, v from t order by v") == [(5, "b"), (6, "d"), (1, "numbered")]
 
 
+def test_an_upsert_numbers_its_rows_in_the_order_in_which_they_came(postgres_place: Place) -> None:
+    place = postgres_place
+    place.sql("create table t (k text primary key, v text, n bigint generated always as identity)")
+    place.sql(
+        "insert into t (k) select 'old ' || n from generate_series(1, 200000) n"
+    )  # more than a join holds at once
+    keys = [f"new {number * 7919 % 1_009}" for number in range(1_000)]
+    assert place.load([{"k": key, "v": ""} for key in keys], load_mode="upsert", key_column="k").inserted == 1_000
+
+    assert [key for (key,) in place.sql("select k from t order by n")][200_000:] == keys
+
+
+def test_an_upsert_into_a_table_that_cannot_be_merged(postgres_place: Place) -> None:
+    postgres_place.sql("create table t (id integer primary key, v text)")
+    postgres_place.sql("create rule r as on delete to t do also select 1")
+    assert postgres_place.load(_rows((1, "a"), (2, "b"), (1, "c")), load_mode="upsert").inserted == 2
+
+
 def test_a_generated_column_cannot_be_given(postgres_place: Place) -> None:
     postgres_place.sql("create table t (id integer primary key, twice integer generated always as (id * 2) stored)")
     postgres_place.load([{"id": 4}], load_mode="upsert")

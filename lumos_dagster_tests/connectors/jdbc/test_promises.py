@@ -76,6 +76,24 @@ def test_another_load_loads(place: Place) -> None:
     assert place.sql("select count(*) from t") == [(2,)]
 
 
+def test_an_upsert_takes_over_a_row_that_another_writer_inserts_meanwhile(
+    postgres_place: Place, postgres: PostgresDatabase
+) -> None:
+    postgres_place.sql("create table t (id bigint primary key, v text)")
+    with postgres.connect() as other, postgres.connect() as watcher:
+        other.autocommit = False
+        other.execute("insert into t values (2, 'theirs')")
+        rows = pa.table({"id": [1, 2, 3], "v": ["ours"] * 3})
+        load = load_in_background(postgres_place, rows, load_mode="upsert")
+        wait_until(watcher, SOMEBODY_WAITS)
+        other.commit()
+        load.join()
+
+    assert load.error is None
+    assert load.result == LoadResult(inserted=2, updated=1)
+    assert postgres_place.sql("select id, v from t order by id") == [(1, "ours"), (2, "ours"), (3, "ours")]
+
+
 def test_a_target_with_a_very_long_name_is_known_again(place: Place, sqlite_place: Place) -> None:
     long = "x" * 300
     for _ in range(2):
