@@ -168,8 +168,9 @@ class PostgreSQL(Database):
         return [frozenset(names) for (names,) in raw.execute(_UNIQUE, (self.quote(schema, table),)).fetchall()]
 
     def upsert_at_once(self, raw: Any, schema: str | None, table: str) -> str:
-        """MERGE, which is faster than ON CONFLICT; but it is not for every relation, and keeps the rows in no order, which
-        a column that numbers them would show.
+        """MERGE, which is faster than ON CONFLICT; but it is not for every relation, and keeps the rows in no order.
+
+        A column that numbers them would show that.
         """
         if raw.info.server_version >= _MERGE_SINCE:
             (merges,) = raw.execute(_MERGES, (self.quote(schema, table),)).fetchone()
