@@ -8,7 +8,9 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from lumos_dagster.accounting import Book
-from lumos_dagster.errors import DataError, TransientError
+from lumos_dagster.ahead import ahead
+from lumos_dagster.cancellation import stoppable
+from lumos_dagster.errors import DataError, Interrupted, TransientError
 from lumos_dagster.files import filesystem, open_atomic, open_input
 from lumos_dagster.lineage import Lineage
 from lumos_dagster.relation import Relation
@@ -91,8 +93,14 @@ def _cannot_be_written(url: str, error: OSError) -> TransientError:
 
 def spool(relation: Relation, url: str, book: Book) -> Relation:
     """Read `relation` once, keep its rows at `url`, and give back a Relation over what was kept."""
-    with relation.open(book) as rows, spool_writer(url, rows.schema) as kept:
-        for batch in rows:
+    ended = Interrupted("the rows can no longer be kept")
+    with (
+        stoppable(book) as reading,
+        relation.open(reading) as rows,
+        spool_writer(url, rows.schema) as kept,
+        ahead(rows, lambda: reading.cancellation.cancel(ended)) as batches,
+    ):
+        for batch in batches:
             kept.write(batch)
     return kept.relation
 
