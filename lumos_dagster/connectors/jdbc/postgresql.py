@@ -168,10 +168,7 @@ class PostgreSQL(Database):
         return [frozenset(names) for (names,) in raw.execute(_UNIQUE, (self.quote(schema, table),)).fetchall()]
 
     def upsert_at_once(self, raw: Any, schema: str | None, table: str) -> str:
-        """MERGE, which is faster than ON CONFLICT; but it is not for every relation, and keeps the rows in no order.
-
-        A column that numbers them would show that.
-        """
+        """MERGE, the faster, where the table takes it and no column numbers its rows: it keeps them in no order."""
         if raw.info.server_version >= _MERGE_SINCE:
             (merges,) = raw.execute(_MERGES, (self.quote(schema, table),)).fetchone()
             if merges:
