@@ -47,14 +47,20 @@ def near(word: str, known: Iterable[str]) -> str:
     return f"Did you mean {matches[0]!r}?" if matches else ""
 
 
-def unknown_key(key: str, known: Iterable[str], path: str = "") -> Problem:
-    """The Problem of a key that nobody knows."""
+def unknown_key(key: str, known: Iterable[str], path: str = "", meant: str = "") -> Problem:
+    """The Problem of a key that nobody knows here; `meant` is where it is known."""
     names = tuple(known)
-    return Problem(f"unknown key {key!r}", path=path, allowed=names, hint=near(key, names))
+    hint = f"Did you mean {meant!r}?" if meant else near(key, names)
+    return Problem(f"unknown key {key!r}", path=path, allowed=names, hint=hint)
 
 
-def with_known_keys(error: ValidationError, known: Iterable[str], secret: Iterable[str]) -> ValidationError:
-    """The same error with what pydantic leaves out: the known keys beside an unknown one, and which value is secret."""
+def with_known_keys(
+    error: ValidationError, known: Iterable[str], secret: Iterable[str], below: Mapping[str, str]
+) -> ValidationError:
+    """The same error with what pydantic leaves out: the known keys beside an unknown one, and which value is secret.
+
+    `below` are the keys that are known a level deeper, each with the way there.
+    """
     known, secret = tuple(known), frozenset(secret)
     lines: list[InitErrorDetails] = []
     for detail in error.errors(include_url=False):
@@ -62,7 +68,8 @@ def with_known_keys(error: ValidationError, known: Iterable[str], secret: Iterab
         context = dict(detail.get("ctx", {}))
         own = len(detail["loc"]) == 1
         if own and detail["type"] == "extra_forbidden":
-            kind = PydanticCustomError("unknown_key", "unknown key", {"allowed": known})
+            more = {"allowed": known, "meant": below.get(str(detail["loc"][0]), "")}
+            kind = PydanticCustomError("unknown_key", "unknown key", more)
         elif own and detail["loc"][0] in secret and detail["type"] != "missing":
             kind = PydanticCustomError("secret_value", "{text}", {"text": _message(detail)})
         elif detail["type"] in ("unknown_key", "secret_value", "lumos"):
@@ -86,7 +93,7 @@ def _problem(detail: ErrorDetails, raw: Raw, path: str, resolved: bool) -> Probl
         case "missing" | "union_tag_not_found":
             return Problem(f"the required key {context.get('discriminator', repr(last))} is missing", path=where)
         case "unknown_key" | "extra_forbidden":
-            return unknown_key(last, context.get("allowed", ()), where)
+            return unknown_key(last, context.get("allowed", ()), where, context.get("meant", ""))
         case "literal_error" | "enum" | "union_tag_invalid":
             allowed = tuple(
                 re.findall(r"'((?:[^'\\]|\\.)*)'", context.get("expected") or context.get("expected_tags", ""))

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from functools import cache
-from typing import Any, Self
+from typing import Any, Self, get_args, get_origin
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, ModelWrapValidatorHandler, ValidationError, model_validator
 from pydantic.fields import FieldInfo
@@ -46,6 +46,19 @@ class StrictModel(BaseModel):
         names = zip(cls.option_names(), cls.model_fields.items(), strict=True)
         return {option: field.description or texts.get(name, "") for option, (name, field) in names}
 
+    @classmethod
+    @cache
+    def keys_below(cls) -> Mapping[str, str]:
+        """Each key of the models within, with its own before it: what stands a level too high is meant there."""
+        return {
+            key: f"{option}.{key}"
+            for option, field in cls.fields_by_option().items()
+            if get_origin(field.annotation) is not tuple
+            for kind in (field.annotation, *get_args(field.annotation))
+            if isinstance(kind, type) and issubclass(kind, StrictModel)
+            for key in kind.option_names()
+        }
+
     @model_validator(mode="wrap")
     @classmethod
     def _say_what_is_known(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
@@ -55,7 +68,7 @@ class StrictModel(BaseModel):
             return handler(data)
         except ValidationError as error:
             secret = [name for name, field in cls.model_fields.items() if is_secret(field)]
-            raise with_known_keys(error, cls.option_names(), secret) from None
+            raise with_known_keys(error, cls.option_names(), secret, cls.keys_below()) from None
 
 
 def is_secret(field: FieldInfo) -> bool:

@@ -55,6 +55,17 @@ TABLE: dict[str, tuple[str, list[Expected]]] = {
              "Did you mean 'dag'?"),
         ],
     ),
+    "keys a level too high": (
+        f"{A}on_error: reject\ncron: '@daily'",
+        [
+            (5, 1, "on_error", "unknown key 'on_error'; allowed: version, name, description, vars, jobs, dag, schedule, "
+             "schedules, sensors, partitions, execution, executor, tags, owners, plugins, wasm_plugins, as_assets. "
+             "Did you mean 'dag.on_error'?"),
+            (6, 1, "cron", "unknown key 'cron'; allowed: version, name, description, vars, jobs, dag, schedule, "
+             "schedules, sensors, partitions, execution, executor, tags, owners, plugins, wasm_plugins, as_assets. "
+             "Did you mean 'schedule.cron'?"),
+        ],
+    ),
     "values that are none": (
         f"{A}execution: stream\nexecutor: celery\nowners: [me]\ntags: [x]\nvars: 1\nas_assets: maybe\ndescription: {{}}",
         [
