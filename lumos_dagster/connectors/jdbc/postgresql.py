@@ -65,7 +65,8 @@ _UNIQUE = """
     and i.indpred is null and i.indexprs is null
     group by i.indexrelid"""
 _MERGES = """
-    select (c.relkind = 'p' or c.relkind = 'r' and not c.relhassubclass) and not c.relhasrules and not exists (
+    select (c.relkind = 'p' or c.relkind = 'r' and not c.relhassubclass) and not c.relhasrules
+    and not exists (select 1 from pg_trigger where tgrelid = c.oid and not tgisinternal) and not exists (
         select 1 from pg_attribute a left join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
         where a.attrelid = c.oid and (a.attidentity <> '' or pg_get_expr(d.adbin, d.adrelid) like 'nextval(%%'))
     from pg_class c where c.oid = to_regclass(%s)"""

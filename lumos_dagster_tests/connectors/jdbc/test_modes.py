@@ -167,6 +167,20 @@ def test_an_upsert_numbers_its_rows_in_the_order_in_which_they_came(postgres_pla
     assert [key for (key,) in place.sql("select k from t order by n")][200_000:] == keys
 
 
+def test_a_trigger_before_an_insert_sees_all_rows_of_an_upsert(postgres_place: Place) -> None:
+    place = postgres_place
+    place.sql("create table t (id integer primary key, v text); create table seen (id integer)")
+    place.sql(
+        "create function note() returns trigger language plpgsql as "
+        "'begin insert into seen values (new.id); return new; end'"
+    )
+    place.load(_rows((1, "a")), "1")
+    place.sql("create trigger note before insert on t for each row execute function note()")
+    assert place.load(_rows((1, "b"), (2, "b")), "2", load_mode="upsert") == LoadResult(inserted=1, updated=1)
+
+    assert place.sql("select id from seen order by id") == [(1,), (2,)]
+
+
 def test_an_upsert_into_a_table_that_cannot_be_merged(postgres_place: Place) -> None:
     postgres_place.sql("create table t (id integer primary key, v text)")
     postgres_place.sql("create rule r as on delete to t do also select 1")
