@@ -8,9 +8,13 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 import psutil
+
+_LOOKS = 10
+"""At memory, to one at who belongs to the process."""
 
 
 @dataclass(frozen=True)
@@ -80,8 +84,13 @@ class _Peak:
         return self._most / 2**20
 
     def _watch(self, pid: int) -> None:
+        family: list[psutil.Process] = []
+        looks = count()
         while not self._stop.wait(0.02):
             with suppress(psutil.Error):
-                process = psutil.Process(pid)
-                family = [process, *process.children(recursive=True)]
+                # Not each time: to look for children among all processes takes a good part of a core, which is then
+                # missing to those that use more than one.
+                if next(looks) % _LOOKS == 0:
+                    process = psutil.Process(pid)
+                    family = [process, *process.children(recursive=True)]
                 self._most = max(self._most, sum(member.memory_info().rss for member in family))
