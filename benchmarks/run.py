@@ -53,11 +53,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--rows", type=int, nargs="*", default=[1_000_000, 6_000_000])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--works", nargs="*", default=[], help="parts of their names; all by default")
-    parser.add_argument("--without-peers", action="store_true", help="only the limit and Lumos")
+    parser.add_argument("--without-peers", action="store_true", help="only the limit, Lumos, and those of --also")
     parser.add_argument("--also", nargs="*", default=[], choices=ON_REQUEST, help="peers that take long")
     parser.add_argument("--write-docs", action="store_true", help=f"write {PAGE.relative_to(PROJECT)}")
     asked = parser.parse_args(arguments)
-    asked.peers = () if asked.without_peers else {*PACKAGES}.difference(ON_REQUEST).union(asked.also)
+    asked.peers = {*asked.also} | (set() if asked.without_peers else {*PACKAGES}.difference(ON_REQUEST))
     works = [work for work in WORKS if not asked.works or any(part in work.name for part in asked.works)]
     told = [_machine(asked.rounds)]
 
