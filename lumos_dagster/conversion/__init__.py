@@ -24,7 +24,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import types
 
-from lumos_dagster.conversion.kinds import Array, is_text
+from lumos_dagster.conversion.kinds import Array, is_text, unwrapped
 from lumos_dagster.conversion.plain import read_plainly
 from lumos_dagster.conversion.writing import as_text, as_written
 
@@ -41,7 +41,7 @@ class Converted:
 
 def convert(column: "pa.Array[Any]", target: pa.DataType) -> Converted:
     """Each value of `column` as `target`, exactly. DataError where no value of the one type could be the other."""
-    column = _plain(column)
+    column = unwrapped(column)
     if column.type == target or types.is_null(column.type):
         values = column.cast(target)
     elif is_text(target):
@@ -58,12 +58,3 @@ def _converted(column: Array, target: pa.DataType) -> Array:
     from lumos_dagster.conversion.reading import from_text
 
     return (from_text if is_text(column.type) else from_values)(column, target)
-
-
-def _plain(column: Array) -> Array:
-    """The values as they are laid out most often, so that every way between types knows them."""
-    if isinstance(column, pa.ExtensionArray):
-        column = column.storage
-    if isinstance(column, pa.DictionaryArray):
-        column = column.dictionary_decode()
-    return column.cast(pa.large_string()) if types.is_string_view(column.type) else column

@@ -41,3 +41,12 @@ def is_utc(zone: str | None) -> bool:
 def impossible(kind: pa.DataType, target: pa.DataType) -> DataError:
     """No value of the one type could be the other."""
     return DataError(f"{kind} cannot become {target}")
+
+
+def unwrapped(column: Array) -> Array:
+    """The values as they are laid out most often, so that every way between types knows them."""
+    if isinstance(column, pa.ExtensionArray):
+        return unwrapped(column.storage)
+    if isinstance(column, pa.DictionaryArray):
+        return unwrapped(column.dictionary_decode())
+    return column.cast(pa.large_string()) if types.is_string_view(column.type) else column

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import types
 
-from lumos_dagster.conversion.kinds import Array, Kind, impossible
+from lumos_dagster.conversion.kinds import Array, Kind, impossible, unwrapped
 from lumos_dagster.conversion.writing import as_text
 
 _NULL = "null"
@@ -30,10 +30,7 @@ def as_json(column: Array) -> Array:
 
 def _json(column: Array) -> Array:
     """The JSON of each value, and JSON's null for null."""
-    if isinstance(column, pa.ExtensionArray):
-        return _json(column.storage)
-    if isinstance(column, pa.DictionaryArray):
-        return _json(column.dictionary_decode())
+    column = unwrapped(column)
     kind: Kind = column.type
     if types.is_null(kind):
         return pa.repeat(_NULL, len(column))

@@ -25,6 +25,8 @@ _DEEPEST = 500
 """Brackets in a text, beyond which Python may refuse it as nested too deeply."""
 _MOST_BYTES = 1 << 30
 _WRAPPED = "list"
+_SPELLED_ALIKE = (pa.int64(), pa.bool_())
+"""What a text may come from too, as these are spelled as they are in JSON."""
 
 
 def read_objects(texts: Array, shape: Shape, others: Literal["ignore", "error"] = "ignore") -> Array | None:
@@ -56,7 +58,7 @@ def read_lists(texts: Array) -> Array | None:
     if not pc.all(pc.starts_with(texts, "[")).as_py():
         return None
     wrapped = pc.binary_join_element_wise(f'{{"{_WRAPPED}":', texts, "}", "")
-    for leaf in (pa.string(), pa.int64(), pa.bool_()):
+    for leaf in (pa.string(), *_SPELLED_ALIKE):
         found = read_objects(wrapped, Shape(keys={_WRAPPED: Shape(items=Shape(leaf=leaf))}), "error")
         if found is not None:
             lists: Array = pc.struct_field(found, _WRAPPED)
@@ -74,8 +76,7 @@ def reader_of(path: Mapping[str, Any], kind: pa.DataType) -> Callable[[Array], A
     ways = _ways(path)
     if ways is None or not isinstance(ways[0], str):
         return None
-    # A text may come from a whole number or a truth value too, which are spelled as they are in JSON.
-    kinds = (kind, pa.int64(), pa.bool_()) if is_text(kind) else (kind,)
+    kinds = (kind, *_SPELLED_ALIKE) if is_text(kind) else (kind,)
     shapes = [reduce(_around, reversed(ways), Shape(leaf=leaf)) for leaf in kinds]
 
     def at_once(texts: Array) -> Array | None:

@@ -2,6 +2,10 @@
 
 HEAD = "version: 1\nname: Orders\n"
 READ = "{type: extractor, extractor_type: csv, options: {file_path: a}}"
+KNOWN = (
+    "version, name, description, vars, jobs, dag, schedule, schedules, sensors, partitions, execution, executor, tags, "
+    "owners, plugins, wasm_plugins, as_assets"
+)
 A = f"{HEAD}jobs:\n  a: {READ}\n"
 
 Expected = tuple[int, int, str, str]
@@ -47,23 +51,15 @@ TABLE: dict[str, tuple[str, list[Expected]]] = {
     "an unknown key": (
         f"{A}excecution: streaming\ndags: {{}}",
         [
-            (5, 1, "excecution", "unknown key 'excecution'; allowed: version, name, description, vars, jobs, dag, schedule, "
-             "schedules, sensors, partitions, execution, executor, tags, owners, plugins, wasm_plugins, as_assets. "
-             "Did you mean 'execution'?"),
-            (6, 1, "dags", "unknown key 'dags'; allowed: version, name, description, vars, jobs, dag, schedule, "
-             "schedules, sensors, partitions, execution, executor, tags, owners, plugins, wasm_plugins, as_assets. "
-             "Did you mean 'dag'?"),
+            (5, 1, "excecution", f"unknown key 'excecution'; allowed: {KNOWN}. Did you mean 'execution'?"),
+            (6, 1, "dags", f"unknown key 'dags'; allowed: {KNOWN}. Did you mean 'dag'?"),
         ],
     ),
     "keys a level too high": (
         f"{A}on_error: reject\ncron: '@daily'",
         [
-            (5, 1, "on_error", "unknown key 'on_error'; allowed: version, name, description, vars, jobs, dag, schedule, "
-             "schedules, sensors, partitions, execution, executor, tags, owners, plugins, wasm_plugins, as_assets. "
-             "Did you mean 'dag.on_error'?"),
-            (6, 1, "cron", "unknown key 'cron'; allowed: version, name, description, vars, jobs, dag, schedule, "
-             "schedules, sensors, partitions, execution, executor, tags, owners, plugins, wasm_plugins, as_assets. "
-             "Did you mean 'schedule.cron'?"),
+            (5, 1, "on_error", f"unknown key 'on_error'; allowed: {KNOWN}. Did you mean 'dag.on_error'?"),
+            (6, 1, "cron", f"unknown key 'cron'; allowed: {KNOWN}. Did you mean 'schedule.cron'?"),
         ],
     ),
     "values that are none": (

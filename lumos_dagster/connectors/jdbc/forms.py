@@ -3,6 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+WHEN_THERE = " WHEN MATCHED THEN UPDATE SET {changes}"
+WHEN_MISSING = " WHEN NOT MATCHED THEN INSERT ({columns}) VALUES ({values})"
+"""What a MERGE does with rows, as all databases spell it that have one."""
 _INSERT = "INSERT INTO {target} ({columns}) {overriding} SELECT {columns} FROM {staged}"
 
 
@@ -49,11 +52,6 @@ class Forms:
     upsert: tuple[str, ...] = (_INSERT + " WHERE true {in_order} ON CONFLICT ({key}) DO UPDATE SET {excluded_changes}",)
     insert_missing: tuple[str, ...] = (_INSERT + " WHERE true {in_order} ON CONFLICT ({key}) DO NOTHING",)
     """An upsert of rows that have nothing but a key."""
-    merge: str = (
-        "MERGE INTO {target} USING {staged} ON {same_key} WHEN MATCHED THEN UPDATE SET {changes} "
-        "WHEN NOT MATCHED THEN INSERT ({columns}) {overriding} VALUES ({values})"
-    )
-    """An upsert that only a database whose `upsert_at_once` says so is asked for."""
     change: str = "{column} = staged.{column}"
 
     savepoint: str = "SAVEPOINT {name}"

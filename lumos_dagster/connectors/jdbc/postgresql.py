@@ -12,7 +12,7 @@ import pyarrow as pa
 from lumos_dagster.connectors.jdbc.copied import Copyable, CopyPassage, takes
 from lumos_dagster.connectors.jdbc.copying import TIMESTAMP_TZ, copy_bytes_in, copy_in, copy_out, without_binary
 from lumos_dagster.connectors.jdbc.database import Column, Database, Translating
-from lumos_dagster.connectors.jdbc.forms import Forms
+from lumos_dagster.connectors.jdbc.forms import WHEN_MISSING, WHEN_THERE, Forms
 from lumos_dagster.connectors.jdbc.query import trimmed, with_values
 from lumos_dagster.connectors.jdbc.spellings import pattern
 from lumos_dagster.errors import DataError, LumosError, TerminalError, TransientError
@@ -70,7 +70,7 @@ _MERGES = """
         select 1 from pg_attribute a left join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
         where a.attrelid = c.oid and (a.attidentity <> '' or pg_get_expr(d.adbin, d.adrelid) like 'nextval(%%'))
     from pg_class c where c.oid = to_regclass(%s)"""
-_MERGE_SINCE = 150000
+_MERGE, _MERGE_SINCE = "MERGE INTO {target} USING {staged} ON {same_key}" + WHEN_THERE + WHEN_MISSING, 150000
 _TABLES = """
     select c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace
     where c.relkind in ('r', 'v', 'm', 'f', 'p') and n.nspname = coalesce(%s, current_schema()) order by 1"""
@@ -173,7 +173,7 @@ class PostgreSQL(Database):
         if raw.info.server_version >= _MERGE_SINCE:
             (merges,) = raw.execute(_MERGES, (self.quote(schema, table),)).fetchone()
             if merges:
-                return self.forms.merge
+                return _MERGE
         return self.forms.upsert[0]
 
     def table_names(self, raw: Any, schema: str | None) -> list[str]:

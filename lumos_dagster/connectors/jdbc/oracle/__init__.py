@@ -10,15 +10,13 @@ from typing import Any, ClassVar
 import pyarrow as pa
 
 from lumos_dagster.connectors.jdbc.database import Column, Database
-from lumos_dagster.connectors.jdbc.forms import Forms
+from lumos_dagster.connectors.jdbc.forms import WHEN_MISSING, WHEN_THERE, Forms
 from lumos_dagster.connectors.jdbc.oracle import types
 from lumos_dagster.connectors.jdbc.scripts import first_word, statements
 from lumos_dagster.connectors.jdbc.urls import Parts, milliseconds, read_url, seconds, truth
 from lumos_dagster.errors import DataError, LumosError, TerminalError, TransientError
 
 _MERGE = "MERGE INTO {target} USING {staged} ON ({same_key})"
-_WHEN_THERE = " WHEN MATCHED THEN UPDATE SET {changes}"
-_WHEN_MISSING = " WHEN NOT MATCHED THEN INSERT ({columns}) VALUES ({values})"
 
 _FORMS = Forms(
     mark=":{number}",
@@ -34,9 +32,9 @@ _FORMS = Forms(
     ),
     insert_once="BEGIN INSERT INTO {table} ({columns}) VALUES ({values}); "
     "EXCEPTION WHEN DUP_VAL_ON_INDEX THEN NULL; END;",
-    update=_MERGE + _WHEN_THERE,
-    upsert=(_MERGE + _WHEN_THERE + _WHEN_MISSING,),
-    insert_missing=(_MERGE + _WHEN_MISSING,),
+    update=_MERGE + WHEN_THERE,
+    upsert=(_MERGE + WHEN_THERE + WHEN_MISSING,),
+    insert_missing=(_MERGE + WHEN_MISSING,),
     change="{column} = staged.{column}",
     rollback_to=("ROLLBACK TO SAVEPOINT {name}",),
     release=(),

@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from lumos_dagster.connectors.jdbc.database import Column, Database
-from lumos_dagster.connectors.jdbc.forms import Forms
+from lumos_dagster.connectors.jdbc.forms import WHEN_MISSING, WHEN_THERE, Forms
 from lumos_dagster.connectors.jdbc.sqlserver import types
 from lumos_dagster.connectors.jdbc.sqlserver.place import PARAMETERS, REFUSED, driver_options, read_place
 from lumos_dagster.connectors.jdbc.urls import Parts
@@ -17,7 +17,6 @@ from lumos_dagster.errors import DataError, LumosError, TerminalError, Transient
 
 _INSERT = "INSERT INTO {target} ({columns}) SELECT {columns} FROM {staged}"
 _MERGE = "MERGE INTO {target} WITH (HOLDLOCK) USING {staged} ON {same_key}"
-_WHEN_MISSING = " WHEN NOT MATCHED THEN INSERT ({columns}) VALUES ({values});"
 
 _RENAME = "EXEC sp_rename N'{beside_text}', N'{name_text}', N'OBJECT'"
 
@@ -31,8 +30,8 @@ _FORMS = Forms(
     insert_once="INSERT INTO {table} ({columns}) SELECT {values} WHERE NOT EXISTS "
     "(SELECT 1 FROM {table} WITH (UPDLOCK, HOLDLOCK) WHERE load_key = {key})",
     insert=_INSERT + " {in_order}",
-    upsert=(_MERGE + " WHEN MATCHED THEN UPDATE SET {changes}" + _WHEN_MISSING,),
-    insert_missing=(_MERGE + _WHEN_MISSING,),
+    upsert=(_MERGE + WHEN_THERE + WHEN_MISSING + ";",),
+    insert_missing=(_MERGE + WHEN_MISSING + ";",),
     savepoint="SAVE TRANSACTION {name}",
     rollback_to=("ROLLBACK TRANSACTION {name}",),
     release=(),
