@@ -1,6 +1,7 @@
 """The rows that the benchmarks load: TPC-H lineitem, made by tpchgen-cli; and the packages that Debian offers."""
 
 import csv
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -27,6 +28,11 @@ PACKAGES = """(edition integer, package text, version text, source text, archite
 PACKAGE_SUMS = "count(*), sum(size), count(homepage), count(distinct maintainer), sum(length(description))"
 EDITIONS = 16
 """How often Debian's packages are repeated, for a million rows."""
+
+
+def columns_of(table: str) -> dict[str, str]:
+    """The columns of a table's definition, with their types."""
+    return dict(re.findall(r"(\w+) (\w+(?:\([\d,]+\))?)", table))
 
 
 @dataclass(frozen=True)
@@ -56,19 +62,19 @@ def lineitem(rows: int, folder: Path, generator: Path) -> Rows:
 
 def packages(folder: Path) -> Rows:
     """What `apt-cache dumpavail` tells, made once: names in many scripts, quotes, lists over several lines, nulls."""
-    file = folder / "packages" / "packages.csv"
+    file, columns = folder / "packages" / "packages.csv", columns_of(PACKAGES)
     if not file.exists():
         file.parent.mkdir(parents=True, exist_ok=True)
         command = [shutil.which("apt-cache") or "apt-cache", "dumpavail"]
         told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-        names = [column.split()[0] for column in PACKAGES.strip("()").split(",")]
-        rows = list(_paragraphs(told, names[1:]))
+        edition, *told_of_each = columns
+        rows = list(_paragraphs(told, told_of_each))
         with file.open("w", newline="") as text:
             writer = csv.writer(text, lineterminator="\n")
-            writer.writerow(names)
-            for edition in range(EDITIONS):
-                writer.writerows([edition, *row] for row in rows)
-    row = duckdb.execute(f"select {PACKAGE_SUMS} from read_csv('{file}', columns = {{{_typed()}}})").fetchone()
+            writer.writerow([edition, *told_of_each])
+            for number in range(EDITIONS):
+                writer.writerows([number, *row] for row in rows)
+    row = duckdb.execute(f"select {PACKAGE_SUMS} from read_csv('{file}', columns = {columns})").fetchone()
     assert row is not None
     return Rows(file, (int(row[0]), Decimal(row[1]), *map(int, row[2:])))
 
@@ -78,8 +84,3 @@ def _paragraphs(told: str, names: list[str]) -> Iterator[list[str | None]]:
         if not is_blank:
             package = message_from_string("".join(lines))
             yield [package[name.replace("_", "-")] for name in names]
-
-
-def _typed() -> str:
-    columns = (column.split() for column in PACKAGES.strip("()").split(","))
-    return ", ".join(f"'{name}': '{kind}'" for name, kind in columns)

@@ -1,7 +1,6 @@
 """What is measured: each work has a limit (the database's own tool), Lumos, and the peers, all on the same rows."""
 
 import json
-import re
 import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -13,16 +12,10 @@ from typing import Any
 import psycopg
 import pymysql
 
-from benchmarks.data import LINEITEM, PACKAGE_SUMS, PACKAGES, SUMS, Rows, packages
+from benchmarks.data import LINEITEM, PACKAGE_SUMS, PACKAGES, SUMS, Rows, columns_of, packages
 
 HERE = Path(__file__).parent
-
-
-def _columns(table: str) -> dict[str, str]:
-    return dict(re.findall(r"(\w+) (\w+(?:\([\d,]+\))?)", table))
-
-
-COLUMNS = _columns(LINEITEM)
+COLUMNS = columns_of(LINEITEM)
 """The table's columns with their types."""
 PYTHON = sys.executable
 LUMOS, OPS, LIMIT = "Lumos, data path", "Lumos, its ops alone", "limit"
@@ -119,28 +112,24 @@ def postgres_table_of_half(bench: Bench) -> None:
 def postgres_table_of_changed(bench: Bench) -> None:
     """An empty table for rows with another name for a column, and dates as text."""
     columns = LINEITEM.replace("l_comment", "note").replace("l_shipdate date", "l_shipdate varchar(10)")
-    with psycopg.connect(bench.postgres, autocommit=True) as connection:
-        connection.execute(f"drop table if exists lineitem; create table lineitem {columns}")
-        connection.execute("checkpoint")
+    _made_anew(bench, "lineitem", columns)
 
 
 def postgres_packages(bench: Bench) -> None:
     """An empty table of packages in PostgreSQL."""
+    _made_anew(bench, "packages", PACKAGES)
+
+
+def _made_anew(bench: Bench, table: str, columns: str) -> None:
     with psycopg.connect(bench.postgres, autocommit=True) as connection:
-        connection.execute(f"drop table if exists packages; create table packages {PACKAGES}")
+        connection.execute(f"drop table if exists {table}; create table {table} {columns}")
         connection.execute("checkpoint")
 
 
-def packages_sums(bench: Bench) -> tuple[Any, ...]:
+def postgres_sums(bench: Bench, sums: str = SUMS, table: str = "lineitem") -> tuple[Any, ...]:
     """What was loaded there."""
     with psycopg.connect(bench.postgres) as connection:
-        return tuple(connection.execute(f"select {PACKAGE_SUMS} from packages").fetchone() or ())
-
-
-def postgres_sums(bench: Bench) -> tuple[Any, ...]:
-    """What was loaded there."""
-    with psycopg.connect(bench.postgres) as connection:
-        return tuple(connection.execute(f"select {SUMS} from lineitem").fetchone() or ())
+        return tuple(connection.execute(f"select {sums} from {table}").fetchone() or ())
 
 
 def mariadb_table(bench: Bench) -> None:
@@ -307,7 +296,7 @@ def _ingestr(
     """With the columns' types given, as it says to; each place is URL#TABLE. With a key, rows are merged."""
     types = {name: "string" if kind.startswith(("varchar", "text")) else kind for name, kind in columns.items()}
     if sqlite:
-        types = {name: "bigint" if "int" in kind else "string" for name, kind in COLUMNS.items()}
+        types = {name: "bigint" if "int" in kind else "string" for name, kind in columns.items()}
 
     def command(bench: Bench) -> list[str]:
         (source_url, _, source_table), (url, _, table) = (place(bench).partition("#") for place in (source, target))
@@ -367,16 +356,16 @@ WORKS = [
         "psql \\copy",
         lambda bench: _psql(bench, f"\\copy packages from '{bench.rows.file}' csv header"),
         postgres_packages,
-        packages_sums,
+        lambda bench: postgres_sums(bench, PACKAGE_SUMS, "packages"),
         0.8,
         {
             **_duck(
-                lambda bench: f"csv:{bench.rows.file}", lambda bench: f"{bench.postgres}#packages", _columns(PACKAGES)
+                lambda bench: f"csv:{bench.rows.file}", lambda bench: f"{bench.postgres}#packages", columns_of(PACKAGES)
             ),
             **_ingestr(
                 lambda bench: f"csv://{bench.rows.file}#x",
                 lambda bench: f"{bench.postgres}#public.packages",
-                columns=_columns(PACKAGES),
+                columns=columns_of(PACKAGES),
             ),
             **_sling(lambda bench: str(bench.rows.file), lambda bench: f"{bench.postgres}#public.packages"),
         },

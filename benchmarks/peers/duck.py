@@ -13,15 +13,15 @@ from duckdb_extensions import import_extension
 
 def main(source: str, target: str, columns: str, selected: str = "* from {}", key: str = "") -> None:
     """One statement, or staged and merged."""
+    types = json.loads(columns)
     with duckdb.connect() as connection:
-        rows = _place(connection, source, "source", json.loads(columns))
+        rows = _place(connection, source, "source", types)
         if target.startswith("csv:"):
             connection.execute(f"copy (select {selected.format(rows)}) to '{target[4:]}' (header)")
         elif key:
             staged = _place(connection, f"{target}_staged", "target", {})
             connection.execute(f"create or replace table {staged} as select {selected.format(rows)}")
-            names = json.loads(columns)
-            changes = ", ".join(f"{name} = excluded.{name}" for name in names if name not in key.split(", "))
+            changes = ", ".join(f"{name} = excluded.{name}" for name in types if name not in key.split(", "))
             table = target.rpartition("#")[2]
             connection.execute(
                 f"call postgres_execute('target', 'insert into {table} select * from {table}_staged "
