@@ -19,6 +19,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import duckdb
 import numpy as np
@@ -75,10 +76,17 @@ def rows_of(count: int) -> pa.Table:
 
 def lumos(table: pa.Table) -> pa.Table:
     """The job file's chain, in the code that a run uses."""
+    return through(table, CHAIN)
+
+
+def through(table: pa.Table, operations: Sequence[Mapping[str, Any]]) -> pa.Table:
+    """The rows after the operations, which Lumos does in one pass."""
     run = RunContext("bench", "run", "run", datetime.now(UTC), "memory://bench")
     book = Book(run)
     with (
-        Relation.of(table).pipe(Transformation(Deferred("clean", Json, {"transforms": CHAIN}, run))).open(book) as rows
+        Relation.of(table)
+        .pipe(Transformation(Deferred("clean", Json, {"transforms": operations}, run)))
+        .open(book) as rows
     ):
         found = rows.read_all()
     book.check()

@@ -48,7 +48,7 @@ def _json(column: Array) -> Array:
     elif types.is_floating(kind):
         found = _number(column)
     else:
-        found = _quoted(as_text(column))
+        found = quoted(as_text(column))
     return pc.if_else(column.is_valid(), found, _NULL)
 
 
@@ -78,7 +78,8 @@ def _number(column: Array) -> Array:
     return pc.replace_substring(as_text(column), "inf", "Infinity")
 
 
-def _quoted(text: Array) -> Array:
+def quoted(text: Array) -> Array:
+    """Texts as JSON strings."""
     if pc.any(pc.match_substring_regex(text, _ESCAPED)).as_py():
         present = [mark for mark in _ESCAPES if pc.any(pc.match_substring(text, mark)).as_py()]
         text = reduce(lambda made, mark: pc.replace_substring(made, mark, _ESCAPES[mark]), present, text)

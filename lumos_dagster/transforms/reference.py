@@ -22,9 +22,8 @@ found by `lumos validate` where the file alone tells the columns (the `columns` 
 memory one, and what transformers make of them), else when the source is opened, before the first row is read. The rows
 below are written as YAML, exact decimals as text.
 
-Everything is done to whole columns at once. Looked at one by one, each different value of a batch once, are only: JSON
-that is not plain (objects of the shape, for `explode` lists of texts, whole numbers or truth values) with the few dozen
-values beside it, and all of an `extract` path of more than keys and places in lists.
+Everything is done to whole columns at once, in JSON documents too: a step of an `extract` path is taken in all of a
+batch. Objects and lists may be 500 deep within each other.
 
 This page is written by `python -m lumos_dagster.transforms.reference`.
 """

@@ -1,23 +1,24 @@
 """Operations on JSON documents."""
 
+import json
 from typing import Any, Self
 
-import jmespath
 import polars as pl
 import pyarrow as pa
-from jmespath.exceptions import JMESPathError
 from pyarrow import types
 from pydantic import AliasChoices, Field, field_validator, model_validator
 
 from lumos_dagster.conversion import is_text
-from lumos_dagster.conversion.kinds import Kind
+from lumos_dagster.conversion.kinds import Array, Kind
 from lumos_dagster.conversion.names import type_named
 from lumos_dagster.transforms.columns import Columns, wrong_type
-from lumos_dagster.transforms.documents import BAD, dump, each, leaves, load, plain, shaped
-from lumos_dagster.transforms.objects import are_objects, read_objects, reader_of
+from lumos_dagster.transforms.documents.grammar import Flags, malformed
+from lumos_dagster.transforms.documents.objects import are_objects, read_objects, reader_of
+from lumos_dagster.transforms.documents.search import Path
+from lumos_dagster.transforms.documents.typed import as_json, each, shaped, typed
 from lumos_dagster.transforms.operation import Names, Operation
 from lumos_dagster.transforms.operations.text import text_of
-from lumos_dagster.transforms.rows import Rows, Step
+from lumos_dagster.transforms.rows import Rows, Step, to_arrow
 from lumos_dagster.transforms.shape import shape_of
 
 _JSON = "json"
@@ -65,11 +66,9 @@ class ParseJson(Operation):
         def step(rows: Rows) -> None:
             column = rows.arrow(self.field)
             if shape:
-                values, bad = each(
-                    column, load, lambda found: shaped(found, shape), lambda texts: read_objects(texts, shape)
-                )
+                values, bad = each(column, lambda texts: shaped(texts, shape), lambda texts: read_objects(texts, shape))
             else:
-                values, bad = each(column, _same, leaves(kind), lambda texts: texts if are_objects(texts) else None)
+                values, bad = each(column, _same, lambda texts: texts if are_objects(texts) else None)
             rows.put_arrow_checked(target, values, check, bad)
 
         return step
@@ -90,8 +89,8 @@ class Extract(Operation):
     field: str
     """JSON text, or an object or list."""
     path: str
-    """A JMESPath such as `user.name`, `items[0].price`, `tags[?kind=='x'].id | [0]`. Fractions are exact decimals, but
-    floats where the path calls a function."""
+    """A JMESPath such as `user.name`, `items[0].price`, `tags[?kind=='x'].id | [0]`. Numbers stay exact; those that a
+    function of the path calculates with may have 38 digits before the point and 38 behind it."""
     to: str | None = None
     """The field for the result; without it, `field` itself."""
     to_type: str = "string"
@@ -100,10 +99,7 @@ class Extract(Operation):
     @field_validator("path")
     @classmethod
     def _is_jmespath(cls, path: str) -> str:
-        try:
-            jmespath.compile(path)
-        except JMESPathError as error:
-            raise ValueError(f"{path!r} is no JMESPath: {' '.join(str(error).split())}") from error
+        Path(path)
         return path
 
     @field_validator("to_type")
@@ -122,22 +118,21 @@ class Extract(Operation):
         columns.free(target, (self.field,), "to")
         result = pa.string() if self.to_type == _JSON else type_named(self.to_type)
         columns.put(target, result, (self.field,))
-        path = jmespath.compile(self.path)
-        exact = not _calls(path.parsed)
+        path = Path(self.path)
+        as_it_is = self.to_type == _JSON
 
-        def find(text: str) -> Any:
-            document = load(text, exact=exact)
-            try:
-                return BAD if document is BAD else path.search(document)
-            except (JMESPathError, ArithmeticError, TypeError):
-                return BAD
+        def find(texts: Array) -> tuple[Array, Flags]:
+            documents, at, bad = path.search(texts)
+            if as_it_is:
+                return as_json(documents, at), bad
+            values, wrong = typed(documents, at, result)
+            return values, bad | wrong
 
-        at_once = reader_of(path.parsed, result) if self.to_type != _JSON else None
-        build = leaves(result, _as_json if self.to_type == _JSON else plain)
+        plainly = None if as_it_is else reader_of(path.parsed, result)
         check = self.check([self.field], lambda _: f"is not JSON in which {self.path} gives {self.to_type}")
 
         def step(rows: Rows) -> None:
-            values, bad = each(rows.arrow(self.field), find, build, at_once)
+            values, bad = each(rows.arrow(self.field), find, plainly)
             rows.put_arrow_checked(target, values, check, bad)
 
         return step
@@ -196,7 +191,7 @@ class ToJson(Operation):
                 return
             pieces: list[pl.Expr] = []
             for place, name in enumerate(reads):
-                pieces.append(pl.lit(f"{',' if place else '{'}{dump(name)}:"))
+                pieces.append(pl.lit(f"{',' if place else '{'}{json.dumps(name, ensure_ascii=False)}:"))
                 pieces.append(pl.col(str(place)).fill_null("null"))
             rows.put(target, pl.DataFrame(parts).select(pl.concat_str(*pieces, pl.lit("}"))).to_series())
 
@@ -218,19 +213,9 @@ def _json_text(rows: Rows, name: str) -> pl.Series:
 def _no_json(text: pl.Series) -> pl.Series:
     """Where a number that JSON has not stands within objects or lists; what only looks like one is read to be told."""
     maybe = text.str.contains("NaN|Infinity").fill_null(value=False)
-    bad = [load(one) is BAD for one in text.filter(maybe)]
-    return maybe.scatter(maybe.arg_true(), bad) if bad else maybe
+    bad = malformed(to_arrow(text.filter(maybe)))
+    return maybe.scatter(maybe.arg_true(), pl.Series(bad)) if len(bad) else maybe
 
 
-def _as_json(value: Any) -> str | None:
-    return None if value is None else dump(value)
-
-
-def _same(text: str) -> Any:
-    return BAD if load(text) is BAD else text
-
-
-def _calls(node: Any) -> bool:
-    return node["type"] == "function_expression" or any(
-        _calls(child) for child in node.get("children", ()) if isinstance(child, dict)
-    )
+def _same(texts: Array) -> tuple[Array, Flags]:
+    return texts, malformed(texts)

@@ -13,8 +13,8 @@ from lumos_dagster.conversion import is_text
 from lumos_dagster.conversion.kinds import Array, Kind
 from lumos_dagster.errors import ConfigError, Problem
 from lumos_dagster.transforms.columns import Columns, wrong_type
-from lumos_dagster.transforms.documents import each, load, shaped
-from lumos_dagster.transforms.objects import read_lists
+from lumos_dagster.transforms.documents.objects import read_lists
+from lumos_dagster.transforms.documents.typed import each, shaped
 from lumos_dagster.transforms.operation import Operation
 from lumos_dagster.transforms.rows import Rows, Step, to_arrow
 from lumos_dagster.transforms.shape import Shape
@@ -119,7 +119,7 @@ class Explode(Operation):
             elif self.separator is not None:
                 rows.put_arrow(lists, to_arrow(rows.series(self.field).str.split(self.separator)))
             else:
-                values, bad = each(rows.arrow(self.field), load, lambda found: shaped(found, _TEXTS), read_lists)
+                values, bad = each(rows.arrow(self.field), lambda texts: shaped(texts, _TEXTS), read_lists)
                 rows.put_arrow_checked(lists, values, check, bad)
             if rows.height:
                 self._explode(rows, lists, target)

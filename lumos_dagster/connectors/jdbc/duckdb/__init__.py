@@ -137,7 +137,7 @@ class DuckDB(Database):
         values = {"params": dict(parameters)} if parameters else {}
         asked = raw.opened.sql(text, **values)
         if asked is None:
-            raise DataError("the query gives no rows: write a SELECT")
+            raise TerminalError("the query gives no rows: write a SELECT")
         if twice := sorted({name for name in asked.columns if asked.columns.count(name) > 1}):
             raise DataError(f"the query gives the column {', '.join(twice)} more than once; name each by AS")
         chosen = ", ".join(

@@ -1,0 +1,103 @@
+"""Which values of documents are equal, and which come before others."""
+
+from typing import Literal, TypeAlias
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from lumos_dagster.conversion import as_text, convert
+from lumos_dagster.conversion.kinds import Array
+from lumos_dagster.transforms.documents.grammar import Flags, Places
+from lumos_dagster.transforms.documents.values import Documents, Is, trimmed
+
+EXACT = pa.decimal256(76, 38)
+"""What numbers are calculated in: 38 digits before the point, and 38 behind it."""
+_Direction: TypeAlias = Literal["ascending", "descending"]
+_CANONICAL = "^(-?[1-9][0-9]*|0)$"
+"""A whole number spelled the one way that others are brought to."""
+
+
+def exact(documents: Documents, at: Places) -> Array:
+    """Each number as a decimal; null for one of too many digits, and for all else."""
+    return convert(_spelled(documents, at, Is.NUMBER), EXACT).values
+
+
+def less(documents: Documents, left: Places, right: Places) -> Flags:
+    """Whether each number or string on the left comes before the one on the right; false for all else.
+
+    Numbers that differ by less than a float can tell and have more digits than are exact count as equal.
+    """
+    numbers = [_spelled(documents, at, Is.NUMBER) for at in (left, right)]
+    ahead, behind = (texts.cast(pa.float64()) for texts in numbers)
+    found = _flags(pc.less(ahead, behind))
+    ties = _flags(pc.equal(ahead, behind))
+    if ties.any():
+        found[ties] = _flags(pc.less(exact(documents, left[ties]), exact(documents, right[ties])))
+    strings = documents.are(left, Is.STRING) & documents.are(right, Is.STRING)
+    if strings.any():
+        found[strings] = _flags(pc.less(documents.text_of(left[strings]), documents.text_of(right[strings])))
+    return found
+
+
+def in_order(documents: Documents, at: Places, owners: Places, *, descending: bool = False) -> Places:
+    """The places in `at` by owner, and for each by value: its numbers, or its strings; equal ones as they stand."""
+    direction: _Direction = "descending" if descending else "ascending"
+    values = {
+        "float": _spelled(documents, at, Is.NUMBER).cast(pa.float64()),
+        "exact": exact(documents, at),
+        "string": pc.if_else(pa.array(documents.are(at, Is.STRING)), documents.text_of(at), None),
+    }
+    table = pa.table({"owner": pa.array(owners), **values, "place": pa.array(np.arange(len(at)))})
+    keys: list[tuple[str, _Direction]] = [
+        ("owner", "ascending"),
+        *((name, direction) for name in values),
+        ("place", "ascending"),
+    ]
+    order: Places = pc.sort_indices(table, sort_keys=keys).to_numpy().astype(np.int64)
+    return order
+
+
+def classes(documents: Documents, at: Places) -> Places:
+    """A number for each value, the same for equal ones: numbers by what they are worth, objects in any order."""
+    found = np.zeros(len(at), dtype=np.int64)
+    holding = documents.are(at, Is.LIST, Is.OBJECT)
+    found[~holding] = 2 * _codes(_canonical(documents, at[~holding]))
+    if holding.any():
+        owners, places = documents.held(at[holding])
+        keys = documents.keys[places]
+        held = np.stack([keys, classes(documents, documents.members[places])], axis=1)[np.lexsort((keys, owners))]
+        size = held.itemsize * held.shape[1]
+        ends = np.searchsorted(owners, np.arange(np.count_nonzero(holding) + 1)) * size
+        buffers = [None, pa.py_buffer(ends), pa.py_buffer(held.tobytes())]
+        whole = pa.Array.from_buffers(pa.large_binary(), len(ends) - 1, buffers)
+        found[holding] = 4 * _codes(whole) + 2 * documents.are(at[holding], Is.OBJECT) + 1
+    return found
+
+
+def _canonical(documents: Documents, at: Places) -> Array:
+    """Atoms as JSON, equal numbers alike if they are of so many digits as are exact."""
+    texts: Array = documents.texts.take(pa.array(documents.spelled[at]))
+    odd = documents.are(at, Is.NUMBER) & ~_flags(pc.match_substring_regex(texts, _CANONICAL))
+    if not odd.any():
+        return texts
+    some = texts.filter(pa.array(odd))
+    alike = pc.coalesce(trimmed(as_text(convert(some, EXACT).values)).cast(some.type), some)
+    return pc.replace_with_mask(texts, pa.array(odd), alike)
+
+
+def _spelled(documents: Documents, at: Places, kind: Is) -> Array:
+    """The atoms of that kind as JSON, null for all else."""
+    which = documents.are(at, kind)
+    return documents.texts.take(pa.array(np.where(which, documents.spelled[at], 0), mask=~which))
+
+
+def _codes(texts: Array) -> Places:
+    codes: Places = texts.dictionary_encode().indices.to_numpy().astype(np.int64)
+    return codes
+
+
+def _flags(truths: Array) -> Flags:
+    """Truth values, of which null is false."""
+    flags: Flags = pc.fill_null(truths, False).to_numpy(zero_copy_only=False).copy()
+    return flags
