@@ -13,6 +13,7 @@ from lumos_dagster.accounting import Book, Count, Rule, Verdict
 from lumos_dagster.combination import Combination
 from lumos_dagster.interface import Combiner, Deferred, OnError, Transformation, Transformer
 from lumos_dagster.relation import Relation
+from lumos_dagster.spool import spool
 from lumos_dagster.transforms.json import Json
 from lumos_dagster.values import RunContext
 
@@ -45,14 +46,22 @@ def transform(
     on_error: OnError = "fail",
     max_rejects: str = "100",
     batch: int = 1000,
+    staged: bool = False,
     storage: Path | None = None,
 ) -> Result:
-    """The table through the transformer, `batch` rows at a time; the rows must balance."""
+    """The table through the transformer, `batch` rows at a time, spooled before and after it if staged.
+
+    The rows must balance.
+    """
     run = replace(RUN, storage=str(storage)) if storage else RUN
     book = Book(run)
     relation = Relation.of(in_batches(table, batch))
     step = Transformation(Deferred("clean", component, options, run, on_error, max_rejects))
-    with relation.pipe(step).open(book) as rows:
+    if staged:
+        relation = spool(spool(relation, "memory://spools/before", book).pipe(step), "memory://spools/after", book)
+    else:
+        relation = relation.pipe(step)
+    with relation.open(book) as rows:
         found = rows.read_all()
     book.check()
     kept = storage / "rejects" / "run-1" / "clean.0.jsonl" if storage else None

@@ -5,7 +5,7 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_UP, Decimal
 from typing import Any
 
 import pyarrow as pa
@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lumos_dagster.transforms.operations import OPERATIONS
 from lumos_dagster_tests.transforms.running import operate
 
 BAD = object()
@@ -64,6 +65,7 @@ CASES = [
     text(str.lstrip, "ltrim"),
     text(str.rstrip, "rtrim"),
     text(lambda value: value[:1].title() + value[1:].lower(), "capitalize"),
+    text(str.title, "title"),
     text(lambda value: value.replace("a", "$1"), "replace", find="a", replacement="$1"),
     text(lambda value: re.sub("a+(b?)", r"<\1>", value), "regex_replace", pattern="a+(b?)", replacement="<$1>"),
     text(lambda value: re.sub("[ab]", "", value, count=1), "regex_replace", pattern="[ab]", replacement="", all=False),
@@ -103,13 +105,13 @@ CASES = [
 
 
 @pytest.mark.parametrize("case", CASES)
-@given(data=st.data(), batch=st.integers(1, 12))
-def test_an_operation_is_what_python_says(case: Case, data: st.DataObject, batch: int) -> None:
+@given(data=st.data(), batch=st.integers(1, 12), staged=st.booleans())
+def test_an_operation_is_what_python_says(case: Case, data: st.DataObject, batch: int, staged: bool) -> None:
     values = data.draw(st.lists(st.none() | case.values, max_size=12))
     table = pa.table({"row": range(len(values)), "x": pa.array(values, case.kind)})
     expected = [None if value is None else case.python(value) for value in values]
 
-    result = operate({"field": "x", "on_error": "reject", **case.operation}, table, batch=batch)
+    result = operate({"field": "x", "on_error": "reject", **case.operation}, table, batch=batch, staged=staged)
     nulled = operate({"field": "x", **case.operation, "on_error": "null"}, table, batch=batch)
 
     kept = [place for place, value in enumerate(expected) if value is not BAD]
@@ -123,6 +125,99 @@ def test_an_operation_is_what_python_says(case: Case, data: st.DataObject, batch
     assert [value for place, value in enumerate(nulled.column("x")) if place not in kept] == [None] * (
         len(values) - len(kept)
     )
+
+
+ROWS = st.fixed_dictionaries({
+    "t": st.none() | TEXTS,
+    "i": st.none() | NUMBERS,
+    "d": st.none() | st.decimals(-99, 99, places=3),
+    "o": st.none() | st.fixed_dictionaries({
+        "a": st.none() | NUMBERS, "b": st.none() | st.fixed_dictionaries({"c": st.none() | TEXTS}),
+    }),
+})  # fmt: skip
+COLUMNS = pa.schema({
+    "t": pa.string(), "i": pa.int64(), "d": pa.decimal128(9, 3),
+    "o": pa.struct({"a": pa.int64(), "b": pa.struct({"c": pa.string()})}),
+})  # fmt: skip
+
+
+def row(python: Callable[[dict[str, Any]], dict[str, Any] | None], name: str, **options: Any) -> Any:
+    """An operation on whole rows, and the row that Python makes of one; None where it is left out."""
+    return pytest.param({"operation": name, **options}, python, id=f"{name} {options}")
+
+
+def within(value: dict[str, Any] | None, *keys: str) -> Any:
+    for key in keys:
+        value = None if value is None else value[key]
+    return value
+
+
+def without(row: dict[str, Any], *names: str) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if name not in names}
+
+
+def rounded(value: Decimal | None, places: str, how: str) -> Decimal | None:
+    return None if value is None else value.quantize(Decimal(places), how)
+
+
+def cut(value: str | None, into: int) -> list[str | None]:
+    parts: list[str | None] = [] if value is None else list(value.split(",", into - 1))
+    return parts + [None] * (into - len(parts))
+
+
+BY_ROWS = [
+    row(lambda row: {("n" if name == "t" else name): value for name, value in row.items()}, "rename_field",
+        **{"from": "t", "to": "n"}),
+    row(lambda row: {"i": row["t"], "t": row["i"], "d": row["d"], "o": row["o"]}, "rename_field",
+        fields={"t": "i", "i": "t"}),
+    row(lambda row: without(row, "t", "o"), "remove_field", fields=["o", "t"]),
+    row(lambda row: {"d": row["d"], "t": row["t"]}, "select_fields", fields=["d", "t"]),
+    row(lambda row: {**row, "n": 7}, "add_field", field="n", value=7),
+    row(lambda row: {**row, "n": None if row["i"] is None else row["i"] + 1}, "add_field", field="n", expression="i + 1"),
+    row(lambda row: row, "add_field", field="t", value="new", overwrite=False),
+    row(lambda row: {**row, "n": None if None in (row["t"], row["i"]) else f"{row['t']}-{row['i']}"}, "merge_fields",
+        fields=["t", "i"], to="n", separator="-"),
+    row(lambda row: {**row, "t": "-".join(str(row[name]) for name in ("t", "i") if row[name] is not None)},
+        "merge_fields", fields=["t", "i"], to="t", separator="-", skip_nulls=True),
+    row(lambda row: {**row, "a": cut(row["t"], 2)[0], "b": cut(row["t"], 2)[1]}, "split_field", field="t",
+        separator=",", into=["a", "b"]),
+    row(lambda row: {**row, "d": rounded(row["d"], "0.1", ROUND_HALF_UP)}, "round", field="d", decimal_places=1),
+    row(lambda row: {**row, "d": rounded(row["d"], "1", ROUND_CEILING)}, "ceil", field="d"),
+    row(lambda row: {**row, "d": rounded(row["d"], "1", ROUND_FLOOR)}, "floor", field="d"),
+    row(lambda row: {**row, "i": 9 if row["i"] is None else row["i"]}, "fill_null", field="i", value=9),
+    row(lambda row: {**without(row, "o"), "o_a": within(row["o"], "a"), "o_b_c": within(row["o"], "b", "c")}, "flatten",
+        field="o"),
+    row(lambda row: {**row, "a": within(row["o"], "a"), "b": within(row["o"], "b")}, "flatten", field="o", prefix="",
+        depth=1, keep=True),
+    row(lambda row: row if row["i"] is not None and row["i"] > 3 else None, "filter_field", field="i", operator=">",
+        value=3),
+    row(lambda row: {**row, "n": json.dumps({"t": row["t"], "i": row["i"]}, ensure_ascii=False, separators=(",", ":"))},
+        "to_json", fields=["t", "i"], to="n"),
+    row(lambda row: {**row, "n": None if row["o"] is None else within(row["o"], "b", "c")}, "extract", field="o",
+        path="b.c", to="n"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("operation", "python"), BY_ROWS)
+@given(rows=st.lists(ROWS, max_size=12), batch=st.integers(1, 12), staged=st.booleans())
+def test_rows_are_what_python_makes_of_them(
+    operation: dict[str, Any], python: Callable[[Any], Any], rows: list[Any], batch: int, staged: bool
+) -> None:
+    result = operate(operation, pa.Table.from_pylist(rows, COLUMNS), batch=batch, staged=staged)
+
+    expected = [changed for one in rows if (changed := python(one)) is not None]
+    assert result.rows == expected
+    assert result.count.filtered == len(rows) - len(expected)
+
+
+def test_no_operation_is_left_out() -> None:
+    """Dates and zones, conversions, JSON documents and what makes rows of rows have properties of their own."""
+    elsewhere = {"format_date", "parse_json", "explode", "subtract", "divide"}
+    named = {case.values[0].operation["operation"] for case in CASES} | {
+        case.values[0]["operation"] for case in BY_ROWS
+    }
+
+    assert {operation.names[0] for operation in OPERATIONS} <= named | elsewhere
 
 
 @given(st.lists(st.none() | st.integers(0, 6) | st.integers(), max_size=30), st.integers(1, 30))
