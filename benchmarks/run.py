@@ -21,7 +21,7 @@ from pathlib import Path
 import psutil
 import psycopg
 
-from benchmarks import memory, mongo, overhead
+from benchmarks import documents, memory, mongo, overhead, transforms
 from benchmarks.data import LINEITEM, lineitem
 from benchmarks.measure import FailedError, Taken, cells, median, run
 from benchmarks.works import LIMIT, LUMOS, OPS, WORKS, Bench, Work
@@ -72,6 +72,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         tell(table)
     if not asked.works:
         tell(mongo.measured(mongo.ROWS, asked.rounds))
+        tell(transforms.measured(LARGE, asked.rounds))
+        tell(documents.measured(documents.ROWS, asked.rounds))
         tell(overhead.measured(asked.rounds))
         with bench_of(memory.ROWS) as bench:
             tell(memory.measured(bench))
