@@ -171,7 +171,7 @@ def test_numbers_stay_exact_and_keys_count_once(path: str, document: str, value:
     ("path", "says"),
     [
         ("a[", "is no JMESPath"),
-        ("a.lenght(@)", r"there is no function 'lenght'; there are abs, avg, .*, values"),
+        ("a.lenght(@)", r"there is no function 'lenght'; there are abs, avg, .*, values. Did you mean 'length'\?"),
         ("length(a, b)", "length takes 1 argument, not 2"),
         ("map(a, b)", "argument 1 of map must be an expression with & before it"),
         ("not_null(&a)", "argument 1 of not_null must be a value, not an expression"),

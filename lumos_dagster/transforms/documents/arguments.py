@@ -8,6 +8,7 @@ import numpy as np
 from jmespath.functions import Functions
 
 from lumos_dagster.conversion.kinds import Array
+from lumos_dagster.problems import near
 from lumos_dagster.transforms.documents.comparing import exact
 from lumos_dagster.transforms.documents.grammar import Flags, Places
 from lumos_dagster.transforms.documents.values import Documents, Is
@@ -51,7 +52,7 @@ class Call:
 def why_no_call(name: str, references: Sequence[bool]) -> str | None:
     """Why there is no such call, given which arguments are expressions; None where there is one."""
     if name not in _SIGNATURES:
-        return f"there is no function {name!r}; there are {', '.join(sorted(_SIGNATURES))}"
+        return f"there is no function {name!r}; there are {', '.join(sorted(_SIGNATURES))}. {near(name, _SIGNATURES)}"
     signature = _SIGNATURES[name]
     variadic = signature[-1].get("variadic", False)
     if len(references) < len(signature) or (len(references) > len(signature) and not variadic):
