@@ -29,6 +29,7 @@ HOMES: Mapping[str | tuple[str, ...], tuple[str, ...]] = {
     "connectors/jdbc/": ("sqlalchemy", "psycopg", "psycopg2", "pgpq", "pymysql", "oracledb"),
     ("transforms/engine.py", "connectors/jdbc/duckdb/"): ("duckdb",),
     "plugins/": ("wasmtime",),
+    "transforms/documents/": ("jmespath",),
 }
 """The only place of each driver library."""
 EARLY = ("sqlalchemy",)

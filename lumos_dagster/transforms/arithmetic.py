@@ -24,12 +24,13 @@ from lumos_dagster.transforms.decimals import (
     DIGITS,
     MOST_DIGITS,
     NUMBER,
+    ceil,
     divide,
     fit,
+    floor,
     modulo,
     narrow,
     plain,
-    roomy,
     rounded,
     snug,
     snug_constant,
@@ -244,7 +245,7 @@ def _round_decimal(how: Rounding, values: Array, places: int) -> Array:
         case "round":
             return rounded(values, places)
         case "ceil":
-            return pc.ceil(roomy(values))
+            return ceil(values)
         case "floor":
-            return pc.floor(roomy(values))
+            return floor(values)
     return pc.abs(values)

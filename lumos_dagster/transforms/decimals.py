@@ -1,6 +1,6 @@
 """Exact decimals in Arrow: read wide enough that nothing overflows on the way, narrowed or spelled out at the end."""
 
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal, localcontext
 
 import polars as pl
 import pyarrow as pa
@@ -17,6 +17,9 @@ DIGITS = 37
 """Two factors of so many digits have a product of 75, which Arrow's widest decimal holds."""
 MOST_DIGITS = 38
 """What a column can have, and what can be added, subtracted and rounded."""
+_AT_ONCE = 9
+"""Digits that a divisor may have for Arrow to be right: where it has more than 32 bits, and a 32-bit digit of the
+quotient is the greatest one, Arrow 26 is wrong (pc.floor of 4294967295.99999999999999 is 4294967294)."""
 
 
 def wide(values: pl.Series, kind: Kind, most: int = DIGITS) -> Array:
@@ -77,25 +80,84 @@ def divide(left: Array, right: Array, scale: int = 0) -> Array:
         more = scale - spare
         kind = pa.decimal256(left.type.precision + more, left.type.scale + more)
         left = pa.scalar(left.as_py(), kind) if isinstance(left, pa.Scalar) else left.cast(kind)
-    return pc.divide(left, pc.if_else(pc.equal(right, pa.scalar(Decimal(0), right.type)), None, right))
+    right = pc.if_else(pc.equal(right, pa.scalar(Decimal(0), right.type)), None, right)
+    return _mended(pc.divide(left, right), left, right)
+
+
+def _mended(quotients: Array, left: Array, right: Array) -> Array:
+    """The quotients, those that Arrow divides wrongly by Python: where one, times its divisor, leaves too much."""
+    if right.type.precision <= _AT_ONCE:
+        return quotients
+    more = quotients.type.scale + right.type.scale - left.type.scale
+    dividend = _as_whole(left.cast(pa.decimal256(left.type.precision + more, left.type.scale + more)), quotients, 75)
+    divisor = _as_whole(right, quotients, DIGITS)
+    rest: Array = pc.subtract(dividend, pc.multiply(_as_whole(quotients, quotients, DIGITS), divisor))
+    nothing = pa.scalar(Decimal(0), rest.type)
+    turned = pc.and_(pc.not_equal(rest, nothing), pc.xor(pc.less(rest, nothing), pc.less(dividend, nothing)))
+    wrong: Array = pc.or_(turned, pc.greater_equal(pc.abs(rest), pc.abs(divisor))).fill_null(False)
+    if not wrong.true_count:
+        return quotients
+    unit = Decimal(1).scaleb(-quotients.type.scale)
+    with localcontext(prec=2 * quotients.type.precision, rounding=ROUND_DOWN):
+        pairs = zip(_taken(left, wrong), _taken(right, wrong), strict=True)
+        exact: Array = pa.array([(one / other).quantize(unit) for one, other in pairs], quotients.type)
+    return pc.replace_with_mask(quotients, wrong, exact)
+
+
+def _as_whole(part: Array, beside: Array, digits: int) -> Array:
+    """The same bits, called a number without a point of so many digits; a constant as often as what it is beside."""
+    if isinstance(part, pa.Scalar):
+        part = pa.array([part.as_py()], part.type).take(pa.repeat(0, len(beside)))
+    return pa.Array.from_buffers(pa.decimal256(digits, 0), len(part), part.buffers(), offset=part.offset)
+
+
+def _taken(part: Array, which: Array) -> list[Decimal]:
+    return [part.as_py()] * which.true_count if isinstance(part, pa.Scalar) else part.filter(which).to_pylist()
 
 
 def modulo(left: Array, right: Array) -> Array:
     """What division leaves, with the sign of the dividend, as in SQL."""
-    whole = _below(pc.trunc(divide(left, right)), DIGITS)
+    whole = _below(cut(divide(left, right), 0), DIGITS)
     scale = right.type.scale
     taken = pc.multiply(whole.cast(pa.decimal256(DIGITS, 0)), right)
     return pc.subtract(left, taken.cast(pa.decimal256(left.type.precision - left.type.scale + scale, scale)))
 
 
+def cut(values: Array, places: int) -> Array:
+    """At most `places` digits behind the point, the others dropped; a few at a time, which Arrow divides rightly."""
+    kind = values.type
+    while kind.scale > places:
+        dropped = min(kind.scale - places, _AT_ONCE)
+        kind = pa.decimal256(max(kind.precision - dropped, 1), kind.scale - dropped)
+        values = values.cast(kind, safe=False)
+    return values
+
+
 def rounded(values: Array, places: int) -> Array:
-    """At most `places` digits behind the point; a half goes away from zero, as in SQL."""
+    """At most one more than `places` digits behind the point, rounded to these; a half goes away from zero."""
     if values.type.scale <= places:
         return values
-    return pc.round(roomy(values), ndigits=places, round_mode="half_towards_infinity")
+    return pc.round(cut(_roomy(values), places + 1), ndigits=places, round_mode="half_towards_infinity")
 
 
-def roomy(values: Array) -> Array:
+def floor(values: Array) -> Array:
+    """The next whole number downwards."""
+    whole = cut(_roomy(values), 0)
+    return pc.subtract(whole, _one_where(pc.greater(whole, values)))
+
+
+def ceil(values: Array) -> Array:
+    """The next whole number upwards."""
+    whole = cut(_roomy(values), 0)
+    return pc.add(whole, _one_where(pc.less(whole, values)))
+
+
+def _one_where(which: Array) -> Array:
+    one, zero = (pa.scalar(Decimal(number), pa.decimal256(1, 0)) for number in (1, 0))
+    return pc.if_else(which, one, zero)
+
+
+def _roomy(values: Array) -> Array:
     """The same with one digit more, which a number gains where all of its nines are rounded up."""
     return values.cast(pa.decimal256(min(values.type.precision + 1, 76), values.type.scale))
 
@@ -115,9 +177,9 @@ def plain(values: Array) -> pl.Series:
 
 def spelled(values: Array, places: int | None = None) -> pl.DataFrame:
     """The digits as text in columns `minus`, `whole` and `fraction`, the last with exactly `places` digits if given."""
-    scale = values.type.scale
     if places is not None:
         values = rounded(values, places)
+    scale = values.type.scale
     # The same bits read with no scale give all digits as a whole number, which Arrow writes without an exponent.
     bits = pa.decimal256(values.type.precision, 0)
     whole_numbers = pa.Array.from_buffers(bits, len(values), values.buffers(), offset=values.offset)

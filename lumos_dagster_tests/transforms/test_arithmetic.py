@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from decimal import ROUND_HALF_UP, Decimal, localcontext
+from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_UP, Decimal, localcontext
 from fractions import Fraction
 from typing import Any
 
@@ -215,3 +215,29 @@ def test_all_38_digits_are_added_and_those_that_cannot_be_multiplied_are_told() 
         operate({"operation": "add", "field": "x", "operand": 1}, table)
     with pytest.raises(DataError, match="37 digits are multiplied"):
         operate({"operation": "multiply", "field": "x", "operand": 1}, table)
+
+
+all_ones = st.builds(lambda times, bits: times * 2**bits - 1, st.integers(1, 9), st.sampled_from([32, 33, 48, 62]))
+"""Numbers of which a 32-bit digit is the greatest: to these Arrow's division is wrong (decimals.py)."""
+
+
+@given(
+    st.lists(st.tuples(all_ones, st.sampled_from(["0", "1", "49", "5", "9"]), st.sampled_from([1, -1])), min_size=1),
+    st.integers(2, 17),
+    st.sampled_from(["1", "3", "10000000000", "12345678901", "1.000000000000001", "4294967296", "99999999999.99"]),
+)
+def test_no_quotient_is_wrong(numbers: list[tuple[int, str, int]], scale: int, divisor: str) -> None:
+    values = [sign * D(f"{whole}.{digits[:scale]:{digits[-1]}<{scale}}") for whole, digits, sign in numbers]
+    table = pa.table({"x": pa.array(values, pa.decimal128(38, scale))})
+
+    def found(name: str, **options: Any) -> list[Any]:
+        return operate({"operation": name, "field": "x", "on_error": "null", **options}, table).column("x")
+
+    with localcontext(prec=100):
+        modes = {"ceil": ROUND_CEILING, "floor": ROUND_FLOOR, "round": ROUND_HALF_UP}
+        for name, mode in modes.items():
+            assert found(name) == [value.quantize(D(1), mode) for value in values]
+        assert found("modulo", operand=divisor) == [value % D(divisor) for value in values]
+        quotients = found("divide", operand=divisor)
+        unit = D(1).scaleb(-max(scale, 6))
+        assert quotients == [(value / D(divisor)).quantize(unit, ROUND_HALF_UP) for value in values]

@@ -187,8 +187,14 @@ def test_what_is_no_path_is_told_before_the_first_row(path: str, says: str) -> N
 
 def test_numbers_of_too_many_digits_are_bad_to_functions_alone() -> None:
     column = pa.array(["[1e60]", "[1]", "[1e60, 2]"])
+    largest = "9" * 37
 
     assert Path("sum(@)").search(column)[2].tolist() == [True, False, True]
+    most = pa.array([f"[{','.join([largest] * count)}]" for count in (1, 9, 11, 60)])
+    for path in ("sum(@)", "avg(@)"):
+        assert Path(path).search(most)[2].tolist() == [False, False, True, True]
+    found, at, _ = Path("[ceil([0]), floor([1]), sum(@)]").search(pa.array([f"[{largest}.5, -{largest}.5, 1]"]))
+    assert as_json(found, at).to_pylist() == [f"[1{'0' * 37},-1{'0' * 37},1]"]
     found, at, bad = Path("[0]").search(column)
     assert (as_json(found, at).to_pylist(), bad.any()) == (["1e60", "1", "1e60"], False)
 

@@ -12,7 +12,7 @@ from lumos_dagster.transforms.documents.grammar import Flags, Places
 from lumos_dagster.transforms.documents.values import Documents, Is, trimmed
 
 EXACT = pa.decimal256(76, 38)
-"""What numbers are calculated in: 38 digits before the point, and 38 behind it."""
+"""What numbers are calculated in: 37 digits before the point, one more where they are rounded up, and 38 behind it."""
 _Direction: TypeAlias = Literal["ascending", "descending"]
 _CANONICAL = "^(-?[1-9][0-9]*|0)$"
 """A whole number spelled the one way that others are brought to."""
@@ -20,7 +20,12 @@ _CANONICAL = "^(-?[1-9][0-9]*|0)$"
 
 def exact(documents: Documents, at: Places) -> Array:
     """Each number as a decimal; null for one of too many digits, and for all else."""
-    return convert(_spelled(documents, at, Is.NUMBER), EXACT).values
+    return exactly(_spelled(documents, at, Is.NUMBER))
+
+
+def exactly(texts: Array) -> Array:
+    """The texts as decimals; null where one is no number, or of too many digits."""
+    return convert(texts, pa.decimal256(EXACT.precision - 1, EXACT.scale)).values.cast(EXACT)
 
 
 def less(documents: Documents, left: Places, right: Places) -> Flags:
@@ -82,7 +87,7 @@ def _canonical(documents: Documents, at: Places) -> Array:
     if not odd.any():
         return texts
     some = texts.filter(pa.array(odd))
-    alike = pc.coalesce(trimmed(as_text(convert(some, EXACT).values)).cast(some.type), some)
+    alike = pc.coalesce(trimmed(as_text(exactly(some))).cast(some.type), some)
     return pc.replace_with_mask(texts, pa.array(odd), alike)
 
 

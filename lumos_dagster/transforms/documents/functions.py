@@ -12,13 +12,15 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lumos_dagster.conversion import convert
 from lumos_dagster.conversion.kinds import Array
+from lumos_dagster.transforms.decimals import ceil, floor
 from lumos_dagster.transforms.documents.arguments import KINDS, Call, Reference, alike, fit
-from lumos_dagster.transforms.documents.comparing import EXACT, classes, in_order
+from lumos_dagster.transforms.documents.comparing import EXACT, classes, exactly, in_order
 from lumos_dagster.transforms.documents.grammar import Flags, Places
 from lumos_dagster.transforms.documents.values import FALSE, NULL, TRUE, Documents, Is
 from lumos_dagster.transforms.rows import to_arrow
+
+_TOO_LARGE = 10.0 ** (EXACT.precision - EXACT.scale)
 
 
 def _truths(flags: Flags) -> Places:
@@ -30,9 +32,12 @@ def _each_number(on: Call, at: Places, change: Callable[[Array], Array]) -> Plac
 
 
 def _of_lists(on: Call, lists: Places, aggregate: Literal["sum", "mean"]) -> Array:
-    """An aggregate of the numbers of each list; null for an empty one."""
+    """An aggregate of the numbers of each list; null for an empty one. A sum of too many digits is refused."""
     owners, members = on.held(lists)
-    table = pa.table({"owner": pa.array(owners), "value": on.numbers(members, owners)})
+    values = on.numbers(members, owners)
+    sizes = pc.fill_null(pc.abs(values).cast(pa.float64()), 0.0).to_numpy(zero_copy_only=False)
+    on.refuse(np.bincount(owners, sizes, minlength=len(lists)) >= _TOO_LARGE)
+    table = pa.table({"owner": pa.array(owners), "value": values})
     found = table.group_by("owner").aggregate([("value", aggregate)])
     places = pc.index_in(pa.array(np.arange(len(lists))), found["owner"].combine_chunks())
     return found[f"value_{aggregate}"].combine_chunks().take(places)
@@ -165,7 +170,7 @@ def _to_number(on: Call, at: Places) -> Places:
     documents = on.documents
     found = np.where(documents.are(at, Is.NUMBER), at, NULL)
     strings = documents.are(at, Is.STRING)
-    found[strings] = documents.numbers(convert(documents.text_of(at[strings]), EXACT).values)
+    found[strings] = documents.numbers(exactly(documents.text_of(at[strings])))
     return found
 
 
@@ -178,19 +183,17 @@ def _to_string(on: Call, at: Places) -> Places:
 
 
 def _type(on: Call, at: Places) -> Places:
-    names = np.full(len(Is), "", dtype=object)
-    for name, kinds in KINDS.items():
-        names[list(kinds)] = name
-    return on.documents.strings(pa.array(names).take(pa.array(on.documents.kinds[at])))
+    names: Array = pa.array([next(name for name, kinds in KINDS.items() if kind in kinds) for kind in Is])
+    return on.documents.strings(names.take(pa.array(on.documents.kinds[at])))
 
 
 _FUNCTIONS: dict[str, Callable[..., Places]] = {
     "abs": partial(_each_number, change=pc.abs),
     "avg": _avg,
-    "ceil": partial(_each_number, change=pc.ceil),
+    "ceil": partial(_each_number, change=ceil),
     "contains": _contains,
     "ends_with": partial(_strings, holds=pl.col("left").str.ends_with(pl.col("right"))),
-    "floor": partial(_each_number, change=pc.floor),
+    "floor": partial(_each_number, change=floor),
     "join": _join,
     "keys": _keys,
     "length": _length,

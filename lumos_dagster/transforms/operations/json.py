@@ -90,7 +90,7 @@ class Extract(Operation):
     """JSON text, or an object or list."""
     path: str
     """A JMESPath such as `user.name`, `items[0].price`, `tags[?kind=='x'].id | [0]`. Numbers stay exact; those that a
-    function of the path calculates with may have 38 digits before the point and 38 behind it."""
+    function of the path calculates with may have 37 digits before the point and 38 behind it."""
     to: str | None = None
     """The field for the result; without it, `field` itself."""
     to_type: str = "string"
