@@ -239,5 +239,5 @@ def test_no_quotient_is_wrong(numbers: list[tuple[int, str, int]], scale: int, d
             assert found(name) == [value.quantize(D(1), mode) for value in values]
         assert found("modulo", operand=divisor) == [value % D(divisor) for value in values]
         quotients = found("divide", operand=divisor)
-        unit = D(1).scaleb(-max(scale, 6))
+        unit = D(1).scaleb(-max(scale, 6, len(divisor.partition(".")[2])))
         assert quotients == [(value / D(divisor)).quantize(unit, ROUND_HALF_UP) for value in values]
