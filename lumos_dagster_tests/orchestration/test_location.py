@@ -1,6 +1,9 @@
 """The code location: what a folder of job files becomes, and how a broken one is told."""
 
 import logging
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import dagster as dg
@@ -129,3 +132,17 @@ dag: {dependencies: {second: [first]}}
 def test_owners_bring_no_warning_that_a_user_could_do_nothing_about(tmp_path: Path) -> None:
     write(tmp_path, "owned", more="owners: [team:data, ann@example.com]")
     assert build_definitions(tmp_path).resolve_job_def("owned").owners == ["team:data", "ann@example.com"]
+
+
+def test_a_location_ends_without_a_word(tmp_path: Path) -> None:
+    sort = "  sort: {type: transformer, transformer_type: sql, options: {query: select n from rows order by n}}\n"
+    job = JOB.format(name="sorted", extract="rows", more="").replace("  show:", f"{sort}  show:")
+    (tmp_path / "sorted.yaml").write_text(job.replace("{show: [rows]}", "{sort: [rows], show: [sort]}"))
+
+    program = "import lumos_dagster.definitions as location; print(location.defs.resolve_job_def('sorted').name)"
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True,
+        env={**os.environ, "LUMOS_JOBS_DIR": str(tmp_path)},
+    )  # fmt: skip
+
+    assert (done.stdout, done.stderr) == ("sorted\n", "")
