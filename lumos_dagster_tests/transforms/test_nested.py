@@ -158,6 +158,17 @@ def test_what_one_row_makes_comes_in_batches_that_stay_small() -> None:
     assert (result.count.made, result.count.rows_out) == (149_999, 150_000)
 
 
+def test_a_text_is_not_repeated_for_each_of_its_elements() -> None:
+    table = pa.table({"x": [json.dumps({"items": ["é" * 20] * 60_000})], "k": [7]})
+
+    result = operate(
+        [{"operation": "extract", "field": "x", "path": "items"}, {"operation": "explode", "field": "x"}], table
+    )
+
+    assert result.column("x") == ["é" * 20] * 60_000
+    assert result.column("k") == [7] * 60_000
+
+
 def test_nested_columns_are_json_too() -> None:
     table = pa.Table.from_pylist([{"x": {"a": [1, 2], "d": Decimal("1.50")}}, {"x": None}])
 

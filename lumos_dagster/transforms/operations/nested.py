@@ -138,7 +138,8 @@ class Explode(Operation):
         missing = empty[sources] if len(sources) else np.zeros(0, dtype=np.bool_)
         elements_of: Array = pc.list_flatten(values)
         found = elements_of.take(_places(elements, missing))
-        rows.remove(lists)
+        for replaced in (lists, target):  # which would be repeated for nothing
+            rows.remove(replaced)
         rows.multiply(pl.Series(sources))
         rows.put_arrow(target, found)
 
