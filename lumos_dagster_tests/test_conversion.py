@@ -46,6 +46,7 @@ def converted(values: list[Any], source: pa.DataType, target: pa.DataType) -> li
         (DECIMAL, ".5", Decimal("0.50")),
         (DECIMAL, "-0012.340000", Decimal("-12.34")),
         (DECIMAL, "1e3", Decimal("1000.00")),
+        (DECIMAL, "1e0003", Decimal("1000.00")),
         *[(pa.decimal128(5, 0), text, Decimal(0)) for text in (".0", "0.", "-0", "0e9", "0e-400")],
         (pa.decimal128(4, 4), "-.50e-1", Decimal("-0.05")),
         (pa.decimal128(38, 0), "00012.5e1", Decimal(125)),

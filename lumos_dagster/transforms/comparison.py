@@ -29,7 +29,7 @@ from lumos_dagster.transforms.rows import to_arrow, to_polars
 Test: TypeAlias = Callable[[pl.Series], pl.Series]
 Compare: TypeAlias = Callable[[Any, Any], Any]
 
-_NUMBER = r"^[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?$"
+_NUMBER = r"^[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?0*[0-9]{1,15})?$"
 _ORDER: Mapping[str, Compare] = {
     "equals": op.eq,
     "not_equals": op.ne,

@@ -9,7 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from lumos_dagster.errors import ConfigError
@@ -154,6 +154,8 @@ spelled = st.one_of(
 
 
 @given(st.lists(st.none() | spelled, max_size=30), st.sampled_from(list(ORDERS)), numbers, st.integers(1, 7))
+@example(["1e0000", "1e9999", "-1e9999", "1e-9999", "1.0e0000001"], "=", 1, 2)
+@example(["1e0000", "1e9999", "-1e9999", "1e-9999", "0e9999"], ">", 0, 5)
 def test_text_against_numbers_is_what_python_says(
     texts: list[str | None], operator: str, value: float, batch: int
 ) -> None:
