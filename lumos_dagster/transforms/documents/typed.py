@@ -15,7 +15,7 @@ from lumos_dagster.transforms.rows import to_polars
 from lumos_dagster.transforms.shape import Shape
 
 _MOST_BYTES = 1 << 20
-"""Of text at a time, which takes some twenty times as much memory while it is taken apart."""
+"""Of text at a time, which takes some fifteen times as much memory while it is taken apart."""
 
 
 def each(
