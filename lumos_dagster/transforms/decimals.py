@@ -48,7 +48,7 @@ def snug(values: Array) -> Array:
     least_and_most: Array = pc.min_max(values)
     ends = [end for end in least_and_most.as_py().values() if end is not None]
     digits = max([1, scale, *(len(end.as_tuple().digits) for end in ends)])
-    return pa.Array.from_buffers(pa.decimal128(digits, scale), len(values), values.buffers(), offset=values.offset)
+    return _called(pa.decimal128(digits, scale), values)
 
 
 def snug_constant(value: Decimal) -> Array:
@@ -108,7 +108,12 @@ def _as_whole(part: Array, beside: Array, digits: int) -> Array:
     """The same bits, called a number without a point of so many digits; a constant as often as what it is beside."""
     if isinstance(part, pa.Scalar):
         part = pa.array([part.as_py()], part.type).take(pa.repeat(0, len(beside)))
-    return pa.Array.from_buffers(pa.decimal256(digits, 0), len(part), part.buffers(), offset=part.offset)
+    return _called(pa.decimal256(digits, 0), part)
+
+
+def _called(kind: pa.DataType, values: Array) -> Array:
+    """The same bits as another type of their width, which may have fewer digits than Arrow reckons with."""
+    return pa.Array.from_buffers(kind, len(values), values.buffers(), offset=values.offset)
 
 
 def _taken(part: Array, which: Array) -> list[Decimal]:
@@ -181,8 +186,7 @@ def spelled(values: Array, places: int | None = None) -> pl.DataFrame:
         values = rounded(values, places)
     scale = values.type.scale
     # The same bits read with no scale give all digits as a whole number, which Arrow writes without an exponent.
-    bits = pa.decimal256(values.type.precision, 0)
-    whole_numbers = pa.Array.from_buffers(bits, len(values), values.buffers(), offset=values.offset)
+    whole_numbers = _called(pa.decimal256(values.type.precision, 0), values)
     digits = to_polars(whole_numbers.cast(pa.string())).to_frame("digits")
     signed = pl.col("digits")
     number = digits.select(

@@ -43,11 +43,6 @@ class Call:
         self.bad[self.rows[missing if owners is None else owners[missing]]] = True
         return found
 
-    def held(self, lists: Places) -> tuple[Places, Places]:
-        """What the lists or objects hold: whose each is, and the values."""
-        owners, places = self.documents.held(lists)
-        return owners, self.documents.members[places]
-
 
 def why_no_call(name: str, references: Sequence[bool]) -> str | None:
     """Why there is no such call, given which arguments are expressions; None where there is one."""
@@ -75,8 +70,7 @@ def fit(documents: Documents, name: str, place: int, at: Places) -> Flags:
     of_items = [one.removeprefix("array-") for one in types if "-" in one]
     if of_items:
         lists = documents.are(at, Is.LIST)
-        owners, places = documents.held(at[lists])
-        fits[lists] = alike(documents, int(lists.sum()), owners, documents.members[places], of_items)
+        fits[lists] = alike(documents, int(lists.sum()), *documents.contents(at[lists]), of_items)
     return fits
 
 

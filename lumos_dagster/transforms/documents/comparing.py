@@ -6,10 +6,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lumos_dagster.conversion import as_text, convert
+from lumos_dagster.conversion import convert
 from lumos_dagster.conversion.kinds import Array
+from lumos_dagster.transforms.decimals import plain
 from lumos_dagster.transforms.documents.grammar import Flags, Places
-from lumos_dagster.transforms.documents.values import Documents, Is, trimmed
+from lumos_dagster.transforms.documents.values import Documents, Is, ends_of
+from lumos_dagster.transforms.rows import to_arrow
 
 EXACT = pa.decimal256(76, 38)
 """What numbers are calculated in: 37 digits before the point, one more where they are rounded up, and 38 behind it."""
@@ -20,7 +22,7 @@ _CANONICAL = "^(-?[1-9][0-9]*|0)$"
 
 def exact(documents: Documents, at: Places) -> Array:
     """Each number as a decimal; null for one of too many digits, and for all else."""
-    return exactly(_spelled(documents, at, Is.NUMBER))
+    return exactly(_numbers(documents, at))
 
 
 def exactly(texts: Array) -> Array:
@@ -33,8 +35,7 @@ def less(documents: Documents, left: Places, right: Places) -> Flags:
 
     Numbers that differ by less than a float can tell and have more digits than are exact count as equal.
     """
-    numbers = [_spelled(documents, at, Is.NUMBER) for at in (left, right)]
-    ahead, behind = (texts.cast(pa.float64()) for texts in numbers)
+    ahead, behind = (_numbers(documents, at).cast(pa.float64()) for at in (left, right))
     found = _flags(pc.less(ahead, behind))
     ties = _flags(pc.equal(ahead, behind))
     if ties.any():
@@ -49,7 +50,7 @@ def in_order(documents: Documents, at: Places, owners: Places, *, descending: bo
     """The places in `at` by owner, and for each by value: its numbers, or its strings; equal ones as they stand."""
     direction: _Direction = "descending" if descending else "ascending"
     values = {
-        "float": _spelled(documents, at, Is.NUMBER).cast(pa.float64()),
+        "float": _numbers(documents, at).cast(pa.float64()),
         "exact": exact(documents, at),
         "string": pc.if_else(pa.array(documents.are(at, Is.STRING)), documents.text_of(at), None),
     }
@@ -73,7 +74,7 @@ def classes(documents: Documents, at: Places) -> Places:
         keys = documents.keys[places]
         held = np.stack([keys, classes(documents, documents.members[places])], axis=1)[np.lexsort((keys, owners))]
         size = held.itemsize * held.shape[1]
-        ends = np.searchsorted(owners, np.arange(np.count_nonzero(holding) + 1)) * size
+        ends = ends_of(owners, int(holding.sum())) * size
         buffers = [None, pa.py_buffer(ends), pa.py_buffer(held.tobytes())]
         whole = pa.Array.from_buffers(pa.large_binary(), len(ends) - 1, buffers)
         found[holding] = 4 * _codes(whole) + 2 * documents.are(at[holding], Is.OBJECT) + 1
@@ -82,19 +83,18 @@ def classes(documents: Documents, at: Places) -> Places:
 
 def _canonical(documents: Documents, at: Places) -> Array:
     """Atoms as JSON, equal numbers alike if they are of so many digits as are exact."""
-    texts: Array = documents.texts.take(pa.array(documents.spelled[at]))
+    texts = documents.json_of(at)
     odd = documents.are(at, Is.NUMBER) & ~_flags(pc.match_substring_regex(texts, _CANONICAL))
     if not odd.any():
         return texts
     some = texts.filter(pa.array(odd))
-    alike = pc.coalesce(trimmed(as_text(exactly(some))).cast(some.type), some)
+    alike = pc.coalesce(to_arrow(plain(exactly(some))).cast(some.type), some)
     return pc.replace_with_mask(texts, pa.array(odd), alike)
 
 
-def _spelled(documents: Documents, at: Places, kind: Is) -> Array:
-    """The atoms of that kind as JSON, null for all else."""
-    which = documents.are(at, kind)
-    return documents.texts.take(pa.array(np.where(which, documents.spelled[at], 0), mask=~which))
+def _numbers(documents: Documents, at: Places) -> Array:
+    """The numbers as JSON, null for all else."""
+    return documents.atoms(at, documents.are(at, Is.NUMBER))
 
 
 def _codes(texts: Array) -> Places:

@@ -17,7 +17,7 @@ from lumos_dagster.transforms.decimals import ceil, floor
 from lumos_dagster.transforms.documents.arguments import KINDS, Call, Reference, alike, fit
 from lumos_dagster.transforms.documents.comparing import EXACT, classes, exactly, in_order
 from lumos_dagster.transforms.documents.grammar import Flags, Places
-from lumos_dagster.transforms.documents.values import FALSE, NULL, TRUE, Documents, Is
+from lumos_dagster.transforms.documents.values import FALSE, NULL, TRUE, Documents, Is, joined_by
 from lumos_dagster.transforms.rows import to_arrow
 
 _TOO_LARGE = 10.0 ** (EXACT.precision - EXACT.scale)
@@ -33,7 +33,7 @@ def _each_number(on: Call, at: Places, change: Callable[[Array], Array]) -> Plac
 
 def _of_lists(on: Call, lists: Places, aggregate: Literal["sum", "mean"]) -> Array:
     """An aggregate of the numbers of each list; null for an empty one. A sum of too many digits is refused."""
-    owners, members = on.held(lists)
+    owners, members = on.documents.contents(lists)
     values = on.numbers(members, owners)
     sizes = pc.fill_null(pc.abs(values).cast(pa.float64()), 0.0).to_numpy(zero_copy_only=False)
     on.refuse(np.bincount(owners, sizes, minlength=len(lists)) >= _TOO_LARGE)
@@ -55,7 +55,7 @@ def _contains(on: Call, wholes: Places, parts: Places) -> Places:
     documents = on.documents
     found = np.zeros(len(wholes), dtype=np.bool_)
     lists = documents.are(wholes, Is.LIST)
-    owners, members = on.held(wholes[lists])
+    owners, members = documents.contents(wholes[lists])
     both = classes(documents, np.concatenate([members, parts[lists]]))
     equal = both[: len(members)] == both[len(members) :][owners]
     found[lists] = np.bincount(owners[equal], minlength=lists.sum()) > 0
@@ -73,7 +73,7 @@ def _length(on: Call, at: Places) -> Places:
     strings = documents.are(at, Is.STRING)
     lengths: Array = pc.utf8_length(documents.text_of(at[strings]))
     sizes[strings] = lengths.to_numpy(zero_copy_only=False)
-    return documents.numbers(pa.array(sizes))
+    return documents.numbers(pa.array(sizes).cast(EXACT))
 
 
 def _of_strings(documents: Documents, left: Places, right: Places, holds: pl.Expr) -> Flags:
@@ -90,7 +90,7 @@ def _reverse(on: Call, at: Places) -> Places:
     documents = on.documents
     found = np.zeros(len(at), dtype=np.int64)
     lists = documents.are(at, Is.LIST)
-    owners, members = on.held(at[lists])
+    owners, members = documents.contents(at[lists])
     found[lists] = documents.lists(lists.sum(), owners[::-1], members[::-1])
     backwards: Array = pl.Series(pl.from_arrow(documents.text_of(at[~lists]))).str.reverse()
     found[~lists] = documents.strings(to_arrow(backwards).cast(pa.string()))
@@ -99,10 +99,8 @@ def _reverse(on: Call, at: Places) -> Places:
 
 def _join(on: Call, glue: Places, lists: Places) -> Places:
     documents = on.documents
-    owners, members = on.held(lists)
-    ends = np.searchsorted(owners, np.arange(len(lists) + 1))
-    listed = pa.ListArray.from_arrays(pa.array(ends, pa.int32()), documents.text_of(members))
-    return documents.strings(pc.binary_join(listed, documents.text_of(glue)))
+    owners, members = documents.contents(lists)
+    return documents.strings(joined_by(documents.text_of(glue), documents.text_of(members), owners, len(lists)))
 
 
 def _keys(on: Call, objects: Places) -> Places:
@@ -113,7 +111,7 @@ def _keys(on: Call, objects: Places) -> Places:
 
 
 def _values(on: Call, objects: Places) -> Places:
-    return on.documents.lists(len(objects), *on.held(objects))
+    return on.documents.lists(len(objects), *on.documents.contents(objects))
 
 
 def _merge(on: Call, *objects: Places) -> Places:
@@ -123,7 +121,7 @@ def _merge(on: Call, *objects: Places) -> Places:
 
 
 def _map(on: Call, reference: Reference, lists: Places) -> Places:
-    owners, members = on.held(lists)
+    owners, members = on.documents.contents(lists)
     return on.documents.lists(len(lists), owners, reference(members, on.rows[owners]))
 
 
@@ -131,7 +129,7 @@ def _by(
     on: Call, lists: Places, reference: Reference | None, *, descending: bool = False
 ) -> tuple[Places, Places, Places]:
     """Owners and members of the lists, and the order by what an expression gives: all numbers or all strings."""
-    owners, members = on.held(lists)
+    owners, members = on.documents.contents(lists)
     keys = reference(members, on.rows[owners]) if reference else members
     on.refuse(~alike(on.documents, len(lists), owners, keys, ("number", "string")))
     return owners, members, in_order(on.documents, keys, owners, descending=descending)

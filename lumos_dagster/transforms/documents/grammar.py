@@ -45,12 +45,11 @@ class Sign(IntEnum):
     ATOM_COMMA = 10
 
 
+_ATOM_STARTS = '"-0123456789tfn'
 _BARE = {"{": Sign.OBJECT, "[": Sign.LIST, "}": Sign.OBJECT_END, "]": Sign.LIST_END} | dict.fromkeys(
-    '"-0123456789tfn', Sign.ATOM
+    _ATOM_STARTS, Sign.ATOM
 )
-_BEFORE_COMMA = {"}": Sign.OBJECT_END_COMMA, "]": Sign.LIST_END_COMMA} | dict.fromkeys(
-    '"-0123456789tfn', Sign.ATOM_COMMA
-)
+_BEFORE_COMMA = {"}": Sign.OBJECT_END_COMMA, "]": Sign.LIST_END_COMMA} | dict.fromkeys(_ATOM_STARTS, Sign.ATOM_COMMA)
 _VALUES = (Sign.OBJECT, Sign.LIST, Sign.ATOM, Sign.ATOM_COMMA)
 _OBJECT_END = (Sign.OBJECT_END, Sign.OBJECT_END_COMMA)
 _LIST_END = (Sign.LIST_END, Sign.LIST_END_COMMA)

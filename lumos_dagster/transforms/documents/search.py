@@ -97,8 +97,8 @@ class _Search:
         base = self.value(left, at, rows)
         found = np.full(len(base), NULL)
         which = documents.are(base, held_by)
-        owners, places = documents.held(base[which])
-        members, rows = documents.members[places], rows[which][owners]
+        owners, members = documents.contents(base[which])
+        rows = rows[which][owners]
         if condition:
             kept = ~self._are_false(self.value(condition[0], members, rows))
             owners, members, rows = owners[kept], members[kept], rows[kept]
@@ -112,13 +112,12 @@ class _Search:
         base = self._one_after_the_other(node, at, rows)
         found = np.full(len(base), NULL)
         which = documents.are(base, Is.LIST)
-        owners, places = documents.held(base[which])
-        members = documents.members[places]
+        owners, members = documents.contents(base[which])
         lists = documents.are(members, Is.LIST)
-        inside, inner = documents.held(members[lists])
+        inside, inner = documents.contents(members[lists])
         outer = np.concatenate([np.flatnonzero(~lists), np.flatnonzero(lists)[inside]])
         order = np.argsort(outer, kind="stable")
-        merged = np.concatenate([members[~lists], documents.members[inner]])[order]
+        merged = np.concatenate([members[~lists], inner])[order]
         found[which] = documents.lists(int(which.sum()), owners[outer[order]], merged)
         return found
 

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from lumos_dagster.conversion import as_text, convert
 from lumos_dagster.conversion.kinds import Array, Kind
 from lumos_dagster.transforms.documents.grammar import Flags, Places
-from lumos_dagster.transforms.documents.values import Documents, Is
+from lumos_dagster.transforms.documents.values import NULL, Documents, Is, ends_of
 from lumos_dagster.transforms.rows import to_polars
 from lumos_dagster.transforms.shape import Shape
 
@@ -75,9 +75,9 @@ def _shaped(documents: Documents, at: Places, shape: Shape) -> tuple[Array, Flag
             bad |= wrong
         fields = [pa.field(name, inner.type) for name, inner in shape.keys.items()]
         return pa.StructArray.from_arrays(children, fields=fields, mask=pa.array(missing)), bad
-    owners, places = documents.held(np.where(bad, 0, at))
-    items, wrong = _shaped(documents, documents.members[places], shape.items or Shape())
+    owners, members = documents.contents(np.where(bad, NULL, at))
+    items, wrong = _shaped(documents, members, shape.items or Shape())
     bad[owners[wrong]] = True
-    ends: Array = pa.array(np.searchsorted(owners, np.arange(len(at) + 1)), pa.int32())
+    ends: Array = pa.array(ends_of(owners, len(at)), pa.int32())
     kind: Kind = shape.type
     return pa.ListArray.from_arrays(ends, items, type=kind, mask=pa.array(missing)), bad

@@ -8,9 +8,9 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lumos_dagster.conversion import as_text
 from lumos_dagster.conversion.kinds import Array
 from lumos_dagster.conversion.nesting import quoted
+from lumos_dagster.transforms.decimals import plain
 from lumos_dagster.transforms.documents.grammar import Flags, Places, Sign, Tokens, flagged, tokens_of
 from lumos_dagster.transforms.rows import to_arrow
 
@@ -101,7 +101,7 @@ class Documents:
 
     def held(self, at: Places) -> tuple[Places, Places]:
         """Whatever the lists and objects hold, in order: the place of each holder in `at`, and that in `members`."""
-        sizes = np.where(self.are(at, Is.LIST, Is.OBJECT), self.sizes[at], 0)
+        sizes = self.sizes[at]
         owners = np.repeat(np.arange(len(at)), sizes)
         first = np.cumsum(sizes) - sizes
         places = np.arange(len(owners)) + (self.starts[at] - first)[owners]
@@ -117,6 +117,11 @@ class Documents:
         lasts[which] = places  # of equal keys the last value counts, where the first stood
         order = np.argsort(firsts)
         return owners[firsts[order]], lasts[order]
+
+    def contents(self, at: Places) -> tuple[Places, Places]:
+        """What the lists and objects hold, in order: the place of each holder in `at`, and the value."""
+        owners, places = self.held(at)
+        return owners, self.members[places]
 
     def lists(self, how_many: int, owners: Places, members: Places) -> Places:
         """New lists, each of the members that it owns, in order."""
@@ -138,8 +143,8 @@ class Documents:
         return made
 
     def numbers(self, values: Array) -> Places:
-        """New numbers; null of null."""
-        return self._atoms(Is.NUMBER, trimmed(as_text(values)))
+        """New numbers of decimals; null of null."""
+        return self._atoms(Is.NUMBER, to_arrow(plain(values)))
 
     def strings(self, values: Array) -> Places:
         """New strings; null of null."""
@@ -168,10 +173,13 @@ class Documents:
             self.names = pa.concat_arrays([self.names, pa.array([name], pa.string())])
         return place if place >= 0 else len(self.names) - 1
 
+    def atoms(self, at: Places, which: Flags) -> Array:
+        """Those of the values that are meant, which must be atoms, as JSON; null for the others."""
+        return self.texts.take(pa.array(self.spelled[at], mask=~which))
+
     def json_of(self, at: Places) -> Array:
         """Each value as JSON without blanks, null as null."""
-        atoms = ~self.are(at, Is.LIST, Is.OBJECT)
-        found: Array = self.texts.take(pa.array(np.where(atoms, self.spelled[at], 0), mask=~atoms))
+        found = self.atoms(at, ~self.are(at, Is.LIST, Is.OBJECT))
         for kind, opening, closing in ((Is.LIST, "[", "]"), (Is.OBJECT, "{", "}")):
             which = self.are(at, kind)
             if which.any():
@@ -180,8 +188,7 @@ class Documents:
                 if kind is Is.OBJECT:
                     names = quoted(self.names).take(pa.array(self.keys[places]))
                     inner = pc.binary_join_element_wise(names, inner, ":")
-                ends = np.searchsorted(owners, np.arange(np.count_nonzero(which) + 1))
-                joined: Array = pc.binary_join(pa.ListArray.from_arrays(pa.array(ends, pa.int32()), inner), ",")
+                joined = joined_by(",", inner, owners, int(which.sum()))
                 whole = pc.binary_join_element_wise(opening, joined, closing, "")
                 found = pc.replace_with_mask(found, pa.array(which), whole)
         return found
@@ -195,10 +202,15 @@ class Documents:
         return pc.if_else(pa.array(self.are(at, Is.NULL)), None, found)
 
 
-def trimmed(texts: Array) -> Array:
-    """Numbers without the zeros that end a fraction."""
-    shorter = pc.replace_substring_regex(texts, r"(\.[0-9]*?)0+$", r"\1")
-    return pc.replace_substring_regex(shorter, r"\.$", "")
+def ends_of(owners: Places, how_many: int) -> Places:
+    """Where what each of so many owners has begins among what all have, in order, and where the last one's ends."""
+    return np.searchsorted(owners, np.arange(how_many + 1))
+
+
+def joined_by(separators: Array, texts: Array, owners: Places, how_many: int) -> Array:
+    """The texts of each of so many owners put together, with its separator between them."""
+    listed = pa.ListArray.from_arrays(pa.array(ends_of(owners, how_many), pa.int32()), texts)
+    return pc.binary_join(listed, separators)
 
 
 def _spelled_alike(tokens: Tokens) -> Array:
