@@ -58,14 +58,14 @@ def _has_no_carrier(raw: Any) -> bool:
 
 def _carried(raw: Any, table: str, columns: Sequence[str], batches: Iterator[pa.RecordBatch]) -> int:
     chosen = ", ".join(columns)
-    # The columns are of the same affinity as the table's, so that values are stored as they are to be stored there.
-    raw.execute(f"CREATE TEMP TABLE {_ROWS} AS SELECT {chosen} FROM {table} LIMIT 0")
-    (definition,) = raw.execute(f"SELECT sql FROM temp.sqlite_master WHERE name = '{_ROWS}'").fetchone()
-    raw.execute(f"DROP TABLE temp.{_ROWS}")
+    rows = map(_bindable, batches)
+    first = next(rows)
+    kinds = map(_declared, _affinities(raw, table, chosen), first.schema.types)
+    definitions = [f"{column} {kind}" for column, kind in zip(columns, kinds, strict=True)]
     (encoding,) = raw.execute("PRAGMA encoding").fetchone()
     with tempfile.TemporaryDirectory(prefix="lumos-") as folder:
         file = Path(folder) / "rows.db"
-        _fill(file, [*_SETTINGS, f"encoding = '{encoding}'"], definition, len(columns), batches)
+        _fill(file, [*_SETTINGS, f"encoding = '{encoding}'"], definitions, chain([first], rows))
         raw.execute(f"ATTACH ? AS {_CARRIER}", (str(file),))
         # Without names, and with all columns, SQLite copies whole rows where the two tables are alike.
         everything = raw.execute(f"SELECT * FROM {table} LIMIT 0").description
@@ -73,7 +73,25 @@ def _carried(raw: Any, table: str, columns: Sequence[str], batches: Iterator[pa.
         return int(raw.execute(f"INSERT INTO {into} SELECT * FROM {_CARRIER}.{_ROWS}").rowcount)
 
 
-def _fill(file: Path, settings: Sequence[str], definition: str, width: int, batches: Iterator[pa.RecordBatch]) -> None:
+def _affinities(raw: Any, table: str, chosen: str) -> list[str]:
+    """INT, REAL, NUM, TEXT or "" for each column, as SQLite itself declares the columns of a table like this one."""
+    raw.execute(f"CREATE TEMP TABLE {_ROWS} AS SELECT {chosen} FROM {table} LIMIT 0")
+    found = [kind for (kind,) in raw.execute(f"SELECT type FROM pragma_table_info('{_ROWS}', 'temp')")]
+    raw.execute(f"DROP TABLE temp.{_ROWS}")
+    return found
+
+
+def _declared(affinity: str, kind: pa.DataType) -> str:
+    """How the carrier declares a column: as the table does.
+
+    Nothing is declared where that would make texts of numbers or numbers of texts, which versions of SQLite spell and
+    read in their own ways.
+    """
+    is_text = pa.types.is_string(kind)
+    return affinity if pa.types.is_binary(kind) or is_text == (affinity == "TEXT") else ""
+
+
+def _fill(file: Path, settings: Sequence[str], columns: Sequence[str], batches: Iterator[pa.RecordBatch]) -> None:
     """Make a file with a table of the rows; only while this runs is it open in the other SQLite."""
     import adbc_driver_manager
     import adbc_driver_sqlite
@@ -84,12 +102,13 @@ def _fill(file: Path, settings: Sequence[str], definition: str, width: int, batc
             closing(adbc_driver_manager.AdbcConnection(database)) as connection,
             closing(adbc_driver_manager.AdbcStatement(connection)) as statement,
         ):
-            for text in (*(f"PRAGMA {setting}" for setting in settings), definition, "BEGIN"):
+            made = (f"CREATE TABLE {_ROWS} ({', '.join(columns)})", "BEGIN")
+            for text in (*(f"PRAGMA {setting}" for setting in settings), *made):
                 _run(statement, text)
-            statement.set_sql_query(f"INSERT INTO {_ROWS} VALUES ({', '.join('?' * width)})")
+            statement.set_sql_query(f"INSERT INTO {_ROWS} VALUES ({', '.join('?' * len(columns))})")
             statement.prepare()
             for batch in batches:
-                statement.bind(_bindable(batch))
+                statement.bind(batch)
                 statement.execute_update()
             _run(statement, "COMMIT")
     except adbc_driver_manager.Error as error:
