@@ -13,7 +13,7 @@ from lumos_dagster.connectors.csv.structure import Cut, cut
 from lumos_dagster.connectors.csv.text import Text
 from lumos_dagster.errors import DataError
 
-BLOCK_BYTES = 1 << 20
+BLOCK_BYTES = 2 << 20
 MAX_RECORD_BYTES = 128 << 20
 _STAND_IN = b"\x1f"
 """Takes the place of a delimiter of several bytes, in blocks that do not hold it."""
@@ -172,7 +172,10 @@ class CsvBlocks:
             data, delimiter = memoryview(bytes(data).replace(delimiter, _STAND_IN)), _STAND_IN
         names = [f"f{index}" for index in range(width)]
         blank = found.blank if width > 1 else 0
+        reads_all = len(wanted) == width
         try:
+            if reads_all:  # then its bytes are checked at once, in a tenth of the time that it takes value by value
+                codecs.decode(data, "utf-8")
             table = pyarrow.csv.read_csv(
                 pa.BufferReader(data),  # type: ignore[arg-type] # the stubs know no Arrow files
                 pyarrow.csv.ReadOptions(use_threads=False, block_size=found.end + 1, column_names=names),
@@ -188,9 +191,10 @@ class CsvBlocks:
                     null_values=[text.decode() for text in self._dialect.nulls],
                     strings_can_be_null=True,
                     quoted_strings_can_be_null=False,
+                    check_utf8=not reads_all,
                 ),
             )
-        except pa.ArrowInvalid:
+        except (pa.ArrowInvalid, UnicodeDecodeError):
             return None
         rows = found.records - blank
         if table.num_rows != rows:

@@ -36,7 +36,7 @@ def cut(buffer: bytes, dialect: Dialect, eof: bool) -> Cut:
     if _is_odd(buffer, dialect):
         return Cut(sound=False)
     marks: _Marks = np.frombuffer(buffer, np.uint8)
-    ends = _line_ends(marks, eof)
+    ends = _line_ends(marks, eof) if b"\r" in buffer else np.flatnonzero(marks == _LF)
     quotes: _Marks = (
         np.flatnonzero(marks == dialect.quote[0]) if dialect.quote in buffer and dialect.quote else ends[:0]
     )
@@ -69,10 +69,7 @@ def _is_odd(buffer: bytes, dialect: Dialect) -> bool:
 
 def _line_ends(marks: _Marks, eof: bool) -> _Marks:
     """Where lines end: LF, CR LF (at its LF) and CR. A CR at the very end may be half of a CR LF."""
-    returns = np.flatnonzero(marks == _CR)
-    feeds: _Marks = np.flatnonzero(marks == _LF)
-    if not len(returns):
-        return feeds
+    returns, feeds = np.flatnonzero(marks == _CR), np.flatnonzero(marks == _LF)
     if returns[-1] == len(marks) - 1 and not eof:
         returns = returns[:-1]
     alone = returns[(returns == len(marks) - 1) | (marks[np.minimum(returns + 1, len(marks) - 1)] != _LF)]
