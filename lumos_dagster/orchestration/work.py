@@ -1,5 +1,6 @@
 """What an op does, whatever runs it: describe rows, keep them, or load them."""
 
+import os
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, closing
 from dataclasses import dataclass
@@ -71,6 +72,7 @@ def perform(node: Node, launch: Launch, inputs: Mapping[Path, Relation], book: B
     `inputs` are the parents' rows. Rows are read here only where the node keeps them or loads them;
     else what is given is their description.
     """
+    _choose_allocator()
     deferred = _deferred(node, launch)
     if node.entry.kind == "loader":
         return _load(node, deferred, _united(node, inputs), book)
@@ -118,6 +120,12 @@ def _taken(take: Take, inputs: Mapping[Path, Relation]) -> Relation:
 
 def _spool_url(node: Node, run: RunContext) -> str:
     return join(run.storage, "spool", run.run_id, run.job, f"{node.name}.arrow")
+
+
+def _choose_allocator() -> None:
+    """Take jemalloc where Arrow has it and nobody chose: as fast as what Arrow would take, and it keeps less to itself."""
+    if "ARROW_DEFAULT_MEMORY_POOL" not in os.environ and "jemalloc" in pa.supported_memory_backends():
+        pa.set_memory_pool(pa.jemalloc_memory_pool())
 
 
 def _load(node: Node, deferred: Deferred[Loader], rows: Relation, book: Book) -> Relation | None:
