@@ -123,7 +123,7 @@ def _spool_url(node: Node, run: RunContext) -> str:
 
 
 def _choose_allocator() -> None:
-    """Take jemalloc where Arrow has it and nobody chose: as fast as what Arrow would take, and it keeps less to itself."""
+    """Take jemalloc where Arrow has it and nobody chose: as fast as what Arrow takes, and it keeps less to itself."""
     if "ARROW_DEFAULT_MEMORY_POOL" not in os.environ and "jemalloc" in pa.supported_memory_backends():
         pa.set_memory_pool(pa.jemalloc_memory_pool())
 
