@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from lumos_dagster.errors import DataError
+from lumos_dagster.errors import DataError, LumosError
 from lumos_dagster.values import RunContext
 from lumos_dagster_tests.connectors.jdbc.test_passage import both, make, move
 from lumos_dagster_tests.servers.mariadb import MariadbDatabase
@@ -109,3 +109,28 @@ def test_a_row_that_does_not_arrive_as_it_was_is_found_as_ever(
     assert not done.went_as_sent
     assert (done.tasks["load"].count.inserted, done.tasks["load"].count.rejected) == (299_999, 1)
     assert [int(value) for (value,) in mariadb.rows("select count(distinct n) from b")] == [299_999]
+
+
+@pytest.mark.parametrize("bad", [150_000, 299_999, 300_000])
+def test_a_source_that_breaks_off_loads_nothing(
+    postgres: PostgresDatabase, mariadb: MariadbDatabase, run: RunContext, bad: int
+) -> None:
+    make(postgres, "create table a (n bigint)", "insert into a select n from generate_series(1, 300000) n")
+    mariadb.rows("create table b (n bigint, x bigint)")
+    source, target = ways(postgres, mariadb)
+    del source["table_name"]
+
+    with pytest.raises(LumosError, match="division by zero"):
+        move(run, {**source, "query": f"select n, 1 / (n - {bad}) x from a"}, target)
+
+    assert mariadb.rows("select count(*) from b") == [(0,)]
+
+
+def test_a_table_that_refuses_the_first_row_does_not_wait_for_the_last(
+    postgres: PostgresDatabase, mariadb: MariadbDatabase, run: RunContext
+) -> None:
+    make(postgres, "create table a (n bigint)", "insert into a select 1 from generate_series(1, 300000) n")
+    mariadb.rows("create table b (n bigint primary key)")
+    with pytest.raises(DataError, match="Duplicate"):
+        move(run, *ways(postgres, mariadb))
+    assert mariadb.rows("select count(*) from b") == [(0,)]

@@ -1,15 +1,16 @@
 """Rows that LOAD DATA takes just as PostgreSQL's COPY has spelled them."""
 
+import os
 import re
-import tempfile
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import pyarrow as pa
 
-from lumos_dagster.ahead import ahead
 from lumos_dagster.connectors.jdbc.database import Column
-from lumos_dagster.connectors.jdbc.mysql.sending import load_file
+from lumos_dagster.connectors.jdbc.mysql.sending import load
 from lumos_dagster.passage import Passage
 
 _INTEGERS = {"smallint": 16, "integer": 32, "bigint": 64}
@@ -18,11 +19,6 @@ _VARYING = re.compile(r"character varying\((\d+)\)")
 _ESCAPED = re.compile(rb"\\(.)", re.DOTALL)
 _NOT_ESCAPED_HERE = {b"f": b"\f", b"v": b"\v"}
 """What LOAD DATA would take for the letter."""
-_FILE_BYTES = 8 << 20
-
-
-class _RefusedError(Exception):
-    """The server has complained of some row."""
 
 
 def takes(kind: str, column: Column) -> bool:
@@ -51,39 +47,44 @@ def append_passage(
     passage: Passage,
     sample: list[dict[str, Any]],
 ) -> int | None:
-    """Load the files that a passage fills; None, with nothing done, where one does not arrive as it was."""
+    """Load what a passage gives by one statement; None, with nothing done, where a row does not arrive as it was."""
     kinds = passage.kinds("tsv")
     if kinds is None or not all(map(takes, kinds, columns)):
         return None
-    arrived = 0
     with raw.cursor() as cursor:
         cursor.execute("SAVEPOINT lumos_passage")
+        with passage.open("tsv", sample) as pieces:
+            with _readable(pieces) as (place, written):
+                loaded = load(cursor, table, names, columns, place)
+            rows = written.result()
+        if loaded.holds(rows):
+            return rows
+        cursor.execute("ROLLBACK TO SAVEPOINT lumos_passage")
+    return None
+
+
+@contextmanager
+def _readable(pieces: Iterator[bytes]) -> Iterator[tuple[str, Future[int]]]:
+    """A path where the pieces can be read once, while they come; and how many rows that was, or what ended them.
+
+    Whoever does not read to the end ends the writing with the block.
+    """
+    reading, writing = os.pipe()
+    with ThreadPoolExecutor(1) as pool:
+        written = pool.submit(_write, pieces, writing)
         try:
-            with passage.open("tsv", sample) as pieces, ahead(_files(pieces)) as files:
-                for file, rows in files:
-                    if not load_file(raw, table, names, columns, file, rows):
-                        raise _RefusedError
-                    arrived += rows
-        except _RefusedError:
-            cursor.execute("ROLLBACK TO SAVEPOINT lumos_passage")
-            return None
-    return arrived
+            yield f"/dev/fd/{reading}", written
+        finally:
+            os.close(reading)
 
 
-def _files(pieces: Iterator[bytes]) -> Iterator[tuple[Any, int]]:
-    """Files of several pieces, and how many rows each holds; each goes when it is closed."""
-    file, rows = None, 0
-    for piece in pieces:
-        file = file or tempfile.NamedTemporaryFile(prefix="lumos-", suffix=".tsv")  # noqa: SIM115
-        file.write(_as_read(piece))
-        rows += piece.count(b"\n")
-        if file.tell() >= _FILE_BYTES:
-            file.flush()
-            yield file, rows
-            file, rows = None, 0
-    if file:
-        file.flush()
-        yield file, rows
+def _write(pieces: Iterator[bytes], pipe: int) -> int:
+    rows = 0
+    with suppress(BrokenPipeError), open(pipe, "wb") as file:  # what broke off the reading is told there
+        for piece in pieces:
+            file.write(_as_read(piece))
+            rows += piece.count(b"\n")
+    return rows
 
 
 def _as_read(piece: bytes) -> bytes:

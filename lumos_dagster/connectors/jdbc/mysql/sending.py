@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
@@ -15,26 +16,43 @@ _SAVEPOINT = "lumos_file"
 _RAW, _ESCAPED = ["\\", "\t", "\n", "\r", "\0"], ["\\\\", "\\t", "\\n", "\\r", "\\0"]
 
 
-def load_file(raw: Any, table: str, names: Sequence[str], columns: Sequence[Column], file: Any, rows: int) -> bool:
-    """Send a file of so many rows by LOAD DATA LOCAL; False, with nothing done, where one did not arrive as it was.
+@dataclass(frozen=True)
+class Loaded:
+    """What the server says of a LOAD DATA."""
 
-    The server drops, cuts and clamps what does not fit, and only warns of it, however strict its mode is.
-    """
+    rows: int
+    warnings: int
+
+    def holds(self, rows: int) -> bool:
+        """Whether so many have arrived as they were.
+
+        The server drops, cuts and clamps what does not fit, and only warns of it, however strict its mode is.
+        """
+        return self.rows == rows and not self.warnings
+
+
+def load(cursor: Any, table: str, names: Sequence[str], columns: Sequence[Column], path: str) -> Loaded:
+    """Send what is read at a path by LOAD DATA LOCAL."""
     places, made = [], []
     for number, (column, name) in enumerate(zip(columns, names, strict=True)):
         if through := _through(column):
             made.append(f"{name} = {through.format(f'@v{number}')}")
         places.append(f"@v{number}" if through else name)
+    cursor.execute(
+        f"LOAD DATA LOCAL INFILE {cursor.connection.escape(path)} INTO TABLE {table} CHARACTER SET utf8mb4 "
+        f"({', '.join(places)}){' SET ' if made else ''}{', '.join(made)}"
+    )
+    return Loaded(cursor.rowcount, cursor.warning_count)
+
+
+def load_file(raw: Any, table: str, names: Sequence[str], columns: Sequence[Column], file: Any, rows: int) -> bool:
+    """Send a file of so many rows; False, with nothing done, where one did not arrive as it was."""
     with file, raw.cursor() as cursor:
         cursor.execute(f"SAVEPOINT {_SAVEPOINT}")  # in the place of the last one
-        cursor.execute(
-            f"LOAD DATA LOCAL INFILE {raw.escape(file.name)} INTO TABLE {table} CHARACTER SET utf8mb4 "
-            f"({', '.join(places)}){' SET ' if made else ''}{', '.join(made)}"
-        )
-        if cursor.rowcount != rows or cursor.warning_count:
-            cursor.execute(f"ROLLBACK TO SAVEPOINT {_SAVEPOINT}")
-            return False
-    return True
+        if load(cursor, table, names, columns, file.name).holds(rows):
+            return True
+        cursor.execute(f"ROLLBACK TO SAVEPOINT {_SAVEPOINT}")
+    return False
 
 
 def insert(raw: Any, table: str, names: Sequence[str], batch: pa.RecordBatch) -> int:
