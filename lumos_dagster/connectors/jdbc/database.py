@@ -52,6 +52,18 @@ class Column:
     collation: str = ""
 
 
+@dataclass(frozen=True)
+class AtOnce:
+    """A form of upsert that is refused, as bad data, where a key comes twice, so that twins need not be looked for.
+
+    `inserted` tells how many rows the transaction has inserted into the target so far; None where the database does
+    not count that.
+    """
+
+    form: str
+    inserted: Callable[[], int] | None = None
+
+
 class Database(ABC):
     """One kind of database. `raw` is always the driver's own connection, in an open transaction."""
 
@@ -167,12 +179,9 @@ class Database(ABC):
     def unique_keys(self, raw: Any, schema: str | None, table: str) -> list[frozenset[str]]:
         """The sets of columns that the table holds unique."""
 
-    def upsert_at_once(self, raw: Any, schema: str | None, table: str) -> str:
-        """A form that is refused, as bad data, where a key comes twice, so that twins need not be looked for first.
-
-        Empty: there is none.
-        """
-        return ""
+    def upsert_at_once(self, raw: Any, schema: str | None, table: str) -> AtOnce | None:
+        """A form of upsert for rows of which nobody has looked whether a key comes twice; None where there is none."""
+        return None
 
     @abstractmethod
     def table_names(self, raw: Any, schema: str | None) -> list[str]:

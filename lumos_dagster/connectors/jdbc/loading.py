@@ -128,7 +128,7 @@ class Loading:
         sender = Sender(self.raw, self.table, staging.name, staging.columns, self.task)
         result, refused = LoadResult(), dict[int, str]()
         with Held(schema, self.task) as held:
-            sender.send(map(_positioned, parts), held.hold)
+            staging.rows = sender.send(map(_positioned, parts), held.hold)
             if merges:
                 result, refused = staging.merge_without_refused() if careful else (staging.merge(), {})
             held.release(pa.nulls(0, pa.int64()) if self.task.accept is nobody else staging.lost(), refused)

@@ -11,8 +11,9 @@ import pyarrow as pa
 
 from lumos_dagster.connectors.jdbc.copied import Copyable, CopyPassage, takes
 from lumos_dagster.connectors.jdbc.copying import TIMESTAMP_TZ, copy_bytes_in, copy_in, copy_out, without_binary
-from lumos_dagster.connectors.jdbc.database import Column, Database, Translating
-from lumos_dagster.connectors.jdbc.forms import WHEN_MISSING, WHEN_THERE, Forms
+from lumos_dagster.connectors.jdbc.database import AtOnce, Column, Database, Translating
+from lumos_dagster.connectors.jdbc.forms import Forms
+from lumos_dagster.connectors.jdbc.merging import merge
 from lumos_dagster.connectors.jdbc.query import trimmed, with_values
 from lumos_dagster.connectors.jdbc.spellings import pattern
 from lumos_dagster.errors import DataError, LumosError, TerminalError, TransientError
@@ -64,13 +65,6 @@ _UNIQUE = """
     where i.indrelid = to_regclass(%s) and i.indisunique and i.indisvalid and i.indimmediate
     and i.indpred is null and i.indexprs is null
     group by i.indexrelid"""
-_MERGES = """
-    select (c.relkind = 'p' or c.relkind = 'r' and not c.relhassubclass) and not c.relhasrules
-    and not exists (select 1 from pg_trigger where tgrelid = c.oid and not tgisinternal) and not exists (
-        select 1 from pg_attribute a left join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
-        where a.attrelid = c.oid and (a.attidentity <> '' or pg_get_expr(d.adbin, d.adrelid) like 'nextval(%%'))
-    from pg_class c where c.oid = to_regclass(%s)"""
-_MERGE, _MERGE_SINCE = "MERGE INTO {target} USING {staged} ON {same_key}" + WHEN_THERE + WHEN_MISSING, 150000
 _TABLES = """
     select c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace
     where c.relkind in ('r', 'v', 'm', 'f', 'p') and n.nspname = coalesce(%s, current_schema()) order by 1"""
@@ -168,13 +162,8 @@ class PostgreSQL(Database):
     def unique_keys(self, raw: Any, schema: str | None, table: str) -> list[frozenset[str]]:
         return [frozenset(names) for (names,) in raw.execute(_UNIQUE, (self.quote(schema, table),)).fetchall()]
 
-    def upsert_at_once(self, raw: Any, schema: str | None, table: str) -> str:
-        """MERGE, the faster, where the table takes it and no column numbers its rows: it keeps them in no order."""
-        if raw.info.server_version >= _MERGE_SINCE:
-            (merges,) = raw.execute(_MERGES, (self.quote(schema, table),)).fetchone()
-            if merges:
-                return _MERGE
-        return self.forms.upsert[0]
+    def upsert_at_once(self, raw: Any, schema: str | None, table: str) -> AtOnce:
+        return merge(raw, self.quote(schema, table)) or AtOnce(self.forms.upsert[0])
 
     def table_names(self, raw: Any, schema: str | None) -> list[str]:
         return [name for (name,) in raw.execute(_TABLES, (schema,)).fetchall()]

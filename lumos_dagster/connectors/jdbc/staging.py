@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from lumos_dagster.connectors.jdbc.database import Column
+from lumos_dagster.connectors.jdbc.database import AtOnce, Column
 from lumos_dagster.connectors.jdbc.fitting import Fit
 from lumos_dagster.connectors.jdbc.options import Mode
 from lumos_dagster.connectors.jdbc.savepoint import savepoint
@@ -35,6 +35,8 @@ class Staging:
         self._names = [fit.column.name for fit in fits]
         self._gives_numbers = any(fit.column.is_identity for fit in fits) and mode != "update"
         self.name = self._forms.staging
+        self.rows = 0
+        """How many it holds, as whoever fills it tells."""
         self.columns: list[Column] = staging_columns(fits, POSITION, self._database.sql_type(pa.int64()))
         quote = self._database.quote
         definitions = ", ".join(
@@ -57,31 +59,35 @@ class Staging:
         if self._mode == "delete_insert":
             self._delete_old()
             self._bring()
-            return LoadResult(inserted=self._count(self.name))
+            return LoadResult(inserted=self.rows)
         has_changes = bool(self._changes("{column}"))
         if self._mode == "upsert" and has_changes:
-            form = self._database.upsert_at_once(self._raw, self._table.schema, self._table.name)
-            if form and (merged := self._merged_at_once(form)):
+            at_once = self._database.upsert_at_once(self._raw, self._table.schema, self._table.name)
+            if at_once and (merged := self._merged_at_once(at_once)):
                 return merged
-        staged, distinct, there = self._counts()
-        self._has_twins = staged != distinct
+        distinct, there = self._counts()
+        self._has_twins = self.rows != distinct
         self._bring()
         known = {"updated": there} if has_changes else {"unchanged": there}
         if self._mode == "update":
-            return LoadResult(unmatched=distinct - there, merged=staged - distinct, **known)
-        return LoadResult(inserted=distinct - there, merged=staged - distinct, **known)
+            return LoadResult(unmatched=distinct - there, merged=self.rows - distinct, **known)
+        return LoadResult(inserted=distinct - there, merged=self.rows - distinct, **known)
 
-    def _merged_at_once(self, form: str) -> LoadResult | None:
+    def _merged_at_once(self, at_once: AtOnce) -> LoadResult | None:
         """What an upsert comes to where no key comes twice; None, with nothing done, where it was refused.
 
         Mostly none does, and to count the different keys takes its time. Another reason to refuse it is a writer who
         has just inserted one of the keys: the other forms go on from there.
         """
         self._has_twins = False
-        staged, there = self._count(self.name), self._count(f"{self.name} staged WHERE {self._is_there}")
+        counted = at_once.inserted
+        before = counted() if counted else self._count(f"{self.name} staged WHERE NOT {self._is_there}")
         with savepoint(self._database, self._raw) as tried:
-            self._insert((form,), f"{self.name} staged")
-        return None if tried.refusal else LoadResult(inserted=staged - there, updated=there)
+            self._insert((at_once.form,), f"{self.name} staged")
+        if tried.refusal:
+            return None
+        inserted = counted() - before if counted else before
+        return LoadResult(inserted=inserted, updated=self.rows - inserted)
 
     def merge_without_refused(self) -> tuple[LoadResult, dict[int, str]]:
         """Bring in what the target takes; the others are left out, by position, with the reason."""
@@ -165,6 +171,7 @@ class Staging:
         position = self._database.quote(POSITION)
         for number in refused:
             self._run(f"DELETE FROM {self.name} WHERE {position} = {number}")
+        self.rows -= len(refused)
 
     def _form(self, form: str, rows: str) -> str:
         return form.format(
@@ -187,12 +194,12 @@ class Staging:
         rest = [name for name in self._names if name not in self._table.key]
         return ", ".join(form.format(column=quote(name), target=self._table.quoted) for name in rest)
 
-    def _counts(self) -> tuple[int, int, int]:
-        """Rows staged, different keys among them, and how many of those keys the target has."""
+    def _counts(self) -> tuple[int, int]:
+        """How many different keys are staged, and how many of those the target has."""
         keys = f"(SELECT DISTINCT {self._key} FROM {self.name}) staged"
-        staged, distinct = self._count(self.name), self._count(keys)
-        each_once = f"{self.name} staged" if staged == distinct else keys
-        return staged, distinct, self._count(f"{each_once} WHERE {self._is_there}")
+        distinct = self._count(keys)
+        each_once = f"{self.name} staged" if self.rows == distinct else keys
+        return distinct, self._count(f"{each_once} WHERE {self._is_there}")
 
     def _count(self, rows: str) -> int:
         (found,) = self._run(f"SELECT count(*) FROM {rows}").fetchone()

@@ -167,6 +167,24 @@ def test_an_upsert_numbers_its_rows_in_the_order_in_which_they_came(postgres_pla
     assert [key for (key,) in place.sql("select k from t order by n")][200_000:] == keys
 
 
+@pytest.mark.parametrize(
+    "made",
+    [
+        "create table t (id integer primary key, v text)",
+        "create table t (id integer primary key, v text) partition by range (id); create table d partition of t default",
+        "create table t (id integer primary key, v text unique, up text references t (v) on update cascade)",
+    ],
+)
+def test_an_upsert_counts_its_own_rows_only(postgres_place: Place, made: str) -> None:
+    postgres_place.sql(made)
+    before = "insert into t (id, v) values (1, 'old 1'), (2, 'old 2'), (3, 'old 3')"
+    if "up" in made.split():
+        before += "; update t set up = 'old 1' where id > 1"
+    rows = _rows((1, "a"), (2, "b"), (8, "c"), (9, "d"))
+    assert postgres_place.load(rows, load_mode="upsert", pre_sql=before) == LoadResult(inserted=2, updated=2)
+    assert _now(postgres_place) == [(1, "a"), (2, "b"), (3, "old 3"), (8, "c"), (9, "d")]
+
+
 def test_a_trigger_before_an_insert_sees_all_rows_of_an_upsert(postgres_place: Place) -> None:
     place = postgres_place
     place.sql("create table t (id integer primary key, v text); create table seen (id integer)")
