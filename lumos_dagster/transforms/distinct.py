@@ -31,13 +31,11 @@ class OfDistinct:
             return self._learned(column)
         values, made = known
         places: Array = pc.index_in(column, value_set=values)
-        new = pc.and_(column.is_valid(), places.is_null())
-        if pc.any(new).as_py():
-            fresh = column.filter(new).dictionary_encode()
-            behind: Array = pc.add(fresh.indices, pa.scalar(len(values), pa.int32()))
-            places = pc.replace_with_mask(places, new, behind)
-            values = pa.concat_arrays([values, fresh.dictionary])
-            made = pl.concat([made, self._change(fresh.dictionary)], rechunk=True)
+        new: Array = pc.and_(column.is_valid(), places.is_null())
+        if new.true_count:
+            fresh = column.filter(new).unique()
+            values, made = pa.concat_arrays([values, fresh]), pl.concat([made, self._change(fresh)], rechunk=True)
+            places = pc.index_in(column, value_set=values)
             self._known = (values, made) if len(values) <= _MOST_KNOWN else None
         return made.gather(to_polars(places))
 
