@@ -6,6 +6,8 @@ from importlib import import_module
 
 import click
 
+from lumos_dagster.orchestration.garbage import keep
+
 _OBJECTS_UNTIL_GARBAGE = 50_000
 
 _COMMANDS: Mapping[str, str] = {
@@ -39,3 +41,4 @@ def main() -> None:
     """Lumos DataFlow: one YAML file, one Dagster job, every row accounted for."""
     # What a start makes is there to stay: looking through it for garbage is a sixth of a short run.
     gc.set_threshold(_OBJECTS_UNTIL_GARBAGE)
+    keep()
