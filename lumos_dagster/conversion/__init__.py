@@ -49,7 +49,14 @@ def convert(column: "pa.Array[Any]", target: pa.DataType) -> Converted:
     else:
         plain = read_plainly(column, target) if is_text(column.type) else None
         values = _converted(column, target) if plain is None else plain
+    if values.null_count == column.null_count:  # a value that is bad would be one null more
+        return Converted(values, _none_of(len(values)))
     return Converted(values, pc.and_(column.is_valid(), values.is_null()))
+
+
+def _none_of(rows: int) -> Array:
+    """From a buffer, as pyarrow would load pandas to look at whatever else it is given."""
+    return pa.Array.from_buffers(pa.bool_(), rows, [None, pa.py_buffer(bytes((rows + 7) // 8))])
 
 
 def _converted(column: Array, target: pa.DataType) -> Array:

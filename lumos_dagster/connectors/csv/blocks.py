@@ -202,7 +202,8 @@ class CsvBlocks:
             return None
         stretch = self._stretch()
         self._advance(found)
-        columns = [column.combine_chunks() for column in table.columns]
+        # One chunk, as all was one block; none where there are only blank lines. To combine one would copy it.
+        columns: list[Any] = [one.chunk(0) if one.num_chunks else one.combine_chunks() for one in table.columns]
         return Block(columns, rows, stretch, blank=blank)
 
     def _strict(self, width: int, wanted: list[int]) -> Block | None:
