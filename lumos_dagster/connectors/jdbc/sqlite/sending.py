@@ -67,10 +67,11 @@ def _carried(raw: Any, table: str, columns: Sequence[str], batches: Iterator[pa.
         file = Path(folder) / "rows.db"
         _fill(file, [*_SETTINGS, f"encoding = '{encoding}'"], definitions, chain([first], rows))
         raw.execute(f"ATTACH ? AS {_CARRIER}", (str(file),))
-        # Without names, and with all columns, SQLite copies whole rows where the two tables are alike.
-        everything = raw.execute(f"SELECT * FROM {table} LIMIT 0").description
-        into = table if columns == [quote(name) for name, *_ in everything] else f"{table} ({chosen})"
-        return int(raw.execute(f"INSERT INTO {into} SELECT * FROM {_CARRIER}.{_ROWS}").rowcount)
+    # The file is open and has no name any more, so that it goes with the process, however that ends.
+    # Without names, and with all columns, SQLite copies whole rows where the two tables are alike.
+    everything = raw.execute(f"SELECT * FROM {table} LIMIT 0").description
+    into = table if columns == [quote(name) for name, *_ in everything] else f"{table} ({chosen})"
+    return int(raw.execute(f"INSERT INTO {into} SELECT * FROM {_CARRIER}.{_ROWS}").rowcount)
 
 
 def _affinities(raw: Any, table: str, chosen: str) -> list[str]:
