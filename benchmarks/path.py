@@ -4,7 +4,6 @@
 that Dagster forks for a step has loaded. It writes its seconds, and those of its CPU, into the file ops.seconds.
 """
 
-import gc
 import importlib
 import sys
 import tempfile
@@ -16,7 +15,7 @@ from pathlib import Path
 from lumos_dagster.accounting import Book
 from lumos_dagster.catalog import project_catalog
 from lumos_dagster.config import load_job
-from lumos_dagster.orchestration.garbage import keep
+from lumos_dagster.orchestration.garbage import seldom
 from lumos_dagster.orchestration.work import Launch, check, perform
 from lumos_dagster.plan import Path as Op
 from lumos_dagster.plan import make_plan
@@ -48,6 +47,5 @@ def main(file: str, mode: str) -> None:
 
 
 if __name__ == "__main__":
-    gc.set_threshold(50_000)  # as the command does
-    keep()
+    seldom()  # as the command does
     main(sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else "streaming")

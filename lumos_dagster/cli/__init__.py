@@ -1,14 +1,11 @@
 """The `lumos` command. Exit codes: 0 done, 1 run failed, 2 configuration error, 3 done with rejects."""
 
-import gc
 from collections.abc import Mapping
 from importlib import import_module
 
 import click
 
-from lumos_dagster.orchestration.garbage import keep
-
-_OBJECTS_UNTIL_GARBAGE = 50_000
+from lumos_dagster.orchestration.garbage import seldom
 
 _COMMANDS: Mapping[str, str] = {
     "run": "run:run",
@@ -39,6 +36,4 @@ class _Commands(click.Group):
 @click.version_option(package_name="lumos-dagster")
 def main() -> None:
     """Lumos DataFlow: one YAML file, one Dagster job, every row accounted for."""
-    # What a start makes is there to stay: looking through it for garbage is a sixth of a short run.
-    gc.set_threshold(_OBJECTS_UNTIL_GARBAGE)
-    keep()
+    seldom()

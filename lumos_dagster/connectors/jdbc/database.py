@@ -1,7 +1,7 @@
 """What one database does its own way, declared in one place each: types, quoting, reading, writing, errors."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -233,3 +233,16 @@ class Database(ABC):
     def quote(self, *names: str | None) -> str:
         """The quoted name, qualified by those before it."""
         return self.forms.quote(*names)
+
+
+def is_binary(kind: pa.DataType) -> bool:
+    """Whether a column that is made for such values is one of bytes."""
+    return pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind)
+
+
+def made_for(kind: pa.DataType, types: Iterable[tuple[Callable[[pa.DataType], bool], str]], database: str) -> str:
+    """The first of a database's types that is for such values. ValueError where none is."""
+    for is_kind, name in types:
+        if is_kind(kind):
+            return name
+    raise ValueError(f"{database} has no column type for {kind}")

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from lumos_dagster.connectors.jdbc.copied import Copyable, CopyPassage, takes
 from lumos_dagster.connectors.jdbc.copying import TIMESTAMP_TZ, copy_bytes_in, copy_in, copy_out, without_binary
-from lumos_dagster.connectors.jdbc.database import AtOnce, Column, Database, Translating
+from lumos_dagster.connectors.jdbc.database import AtOnce, Column, Database, Translating, is_binary, made_for
 from lumos_dagster.connectors.jdbc.forms import Forms
 from lumos_dagster.connectors.jdbc.merging import merge
 from lumos_dagster.connectors.jdbc.query import trimmed, with_values
@@ -173,10 +173,7 @@ class PostgreSQL(Database):
             return f"numeric({kind.precision},{kind.scale})"
         if pa.types.is_timestamp(kind):
             return "timestamp with time zone" if getattr(kind, "tz", None) else "timestamp without time zone"
-        for is_kind, name in _MADE_FOR:
-            if is_kind(kind):
-                return name
-        raise ValueError(f"PostgreSQL has no column type for {kind}")
+        return made_for(kind, _MADE_FOR, "PostgreSQL")
 
     def append(self, raw: Any, table: str, columns: Sequence[Column], batches: Iterator[pa.RecordBatch]) -> int:
         return copy_in(raw, table, ", ".join(self.quote(column.name) for column in columns), columns, batches)
@@ -221,7 +218,7 @@ _MADE_FOR = (
     (pa.types.is_date, "date"),
     (pa.types.is_time, "time without time zone"),
     (
-        lambda kind: pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind),
+        is_binary,
         "bytea",
     ),
     (pa.types.is_nested, "jsonb"),

@@ -6,7 +6,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lumos_dagster.connectors.jdbc.database import Column
+from lumos_dagster.connectors.jdbc.database import Column, is_binary
 from lumos_dagster.errors import DataError
 
 _TYPES: tuple[tuple[Callable[[pa.DataType], bool], str], ...] = (
@@ -25,7 +25,7 @@ _TYPES: tuple[tuple[Callable[[pa.DataType], bool], str], ...] = (
     (pa.types.is_time, "TIME"),
     (pa.types.is_nested, "JSON"),
     (
-        lambda kind: pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind),
+        is_binary,
         "BLOB",
     ),
     (lambda _: True, "VARCHAR"),

@@ -5,7 +5,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from lumos_dagster.connectors.jdbc.database import Column
+from lumos_dagster.connectors.jdbc.database import Column, is_binary, made_for
 
 _UTF8 = "CHARACTER SET utf8mb4 /*M!100200 COLLATE utf8mb4_nopad_bin */ /*!80017 COLLATE utf8mb4_0900_bin */"
 """Texts are the same only where every character is, blanks at the end included; MariaDB and MySQL read one each."""
@@ -91,10 +91,7 @@ def made_type(kind: pa.DataType) -> str:
     for name, both in _INTEGERS.items():
         if kind in both and name != "mediumint":
             return name if kind == both[0] else f"{name} unsigned"
-    for is_kind, name in _MADE_FOR:
-        if is_kind(kind):
-            return name
-    raise ValueError(f"MySQL has no column type for {kind}")
+    return made_for(kind, _MADE_FOR, "MySQL")
 
 
 def key_type(kind: pa.DataType) -> str:
@@ -117,7 +114,7 @@ _MADE_FOR = (
     (pa.types.is_date, "date"),
     (pa.types.is_time, "time(6)"),
     (
-        lambda kind: pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind),
+        is_binary,
         "longblob",
     ),
     (pa.types.is_nested, "json"),

@@ -5,7 +5,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from lumos_dagster.connectors.jdbc.database import Column
+from lumos_dagster.connectors.jdbc.database import Column, is_binary, made_for
 from lumos_dagster.conversion import as_text
 
 TIMESTAMP_TZ = pa.timestamp("us", "UTC")
@@ -77,10 +77,7 @@ def made_type(kind: pa.DataType) -> str:
         return f"NUMBER({kind.precision},{kind.scale})"
     if pa.types.is_timestamp(kind):
         return "TIMESTAMP(6) WITH TIME ZONE" if getattr(kind, "tz", None) else "TIMESTAMP(6)"
-    for is_kind, name in _MADE_FOR:
-        if is_kind(kind):
-            return name
-    raise ValueError(f"Oracle has no column type for {kind}")
+    return made_for(kind, _MADE_FOR, "Oracle")
 
 
 def key_type(kind: pa.DataType) -> str:
@@ -131,7 +128,7 @@ _MADE_FOR = (
     (pa.types.is_floating, "BINARY_DOUBLE"),
     (pa.types.is_date, "DATE"),
     (
-        lambda kind: pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind),
+        is_binary,
         "BLOB",
     ),
     (pa.types.is_nested, "CLOB"),

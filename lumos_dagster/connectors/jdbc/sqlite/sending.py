@@ -20,7 +20,7 @@ from lumos_dagster.connectors.jdbc.forms import Forms
 from lumos_dagster.conversion import as_text
 from lumos_dagster.errors import TerminalError
 
-quote = Forms().quote
+_quote = Forms().quote
 _CARRIER, _ROWS = "_lumos_carrier", "_lumos_rows"
 _SETTINGS = ("journal_mode = OFF", "synchronous = OFF", "locking_mode = EXCLUSIVE", "page_size = 65536")
 """Nobody else sees the file of a carrier, and it is thrown away where anything goes wrong."""
@@ -31,7 +31,7 @@ def send(raw: Any, table: str, names: Sequence[str], batches: Iterator[pa.Record
 
     More than one batch goes by a carrier, of which a transaction has one: it is let go of only when that has ended.
     """
-    columns = [quote(name) for name in names]
+    columns = [_quote(name) for name in names]
     first = list(islice(batches, 2))
     if len(first) > 1 and _has_no_carrier(raw):
         return _carried(raw, table, columns, chain(first, batches))
@@ -70,7 +70,7 @@ def _carried(raw: Any, table: str, columns: Sequence[str], batches: Iterator[pa.
     # The file is open and has no name any more, so that it goes with the process, however that ends.
     # Without names, and with all columns, SQLite copies whole rows where the two tables are alike.
     everything = raw.execute(f"SELECT * FROM {table} LIMIT 0").description
-    into = table if columns == [quote(name) for name, *_ in everything] else f"{table} ({chosen})"
+    into = table if columns == [_quote(name) for name, *_ in everything] else f"{table} ({chosen})"
     return int(raw.execute(f"INSERT INTO {into} SELECT * FROM {_CARRIER}.{_ROWS}").rowcount)
 
 

@@ -1,10 +1,10 @@
-"""The types of SQLite's columns, which only declare them, and values as it stores them: numbers, text and bytes."""
+"""The types of SQLite's columns, which only declare them."""
 
 import re
 
 import pyarrow as pa
 
-from lumos_dagster.connectors.jdbc.database import Column
+from lumos_dagster.connectors.jdbc.database import Column, is_binary, made_for
 
 _DECIMAL = re.compile(r"(?:DECIMAL|NUMERIC)\s*\(\s*(\d+)\s*(?:,\s*(\d+)\s*)?\)")
 _DECLARED: tuple[tuple[re.Pattern[str], pa.DataType], ...] = tuple(
@@ -30,7 +30,7 @@ _MADE_FOR = (
     (pa.types.is_date, "DATE"),
     (pa.types.is_time, "TIME"),
     (
-        lambda kind: pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind),
+        is_binary,
         "BLOB",
     ),
     (lambda _: True, "TEXT"),
@@ -41,10 +41,7 @@ def sql_type(kind: pa.DataType) -> str:
     """The type that a column is declared with for values of this kind. ValueError where there is none."""
     if pa.types.is_timestamp(kind):
         return "TIMESTAMPTZ" if getattr(kind, "tz", None) else "TIMESTAMP"
-    for is_kind, name in _MADE_FOR:
-        if is_kind(kind):
-            return name
-    raise ValueError(f"SQLite has no column type for {kind}")
+    return made_for(kind, _MADE_FOR, "SQLite")
 
 
 def column(name: str, declared: str, nullable: bool, has_default: bool) -> Column:

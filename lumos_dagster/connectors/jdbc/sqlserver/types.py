@@ -6,7 +6,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from lumos_dagster.connectors.jdbc.database import Column
+from lumos_dagster.connectors.jdbc.database import Column, is_binary, made_for
 
 TIMESTAMP_TZ = pa.timestamp("us", "UTC")
 _LONGEST = {"nvarchar": 4000, "nchar": 4000, "varchar": 8000, "char": 8000, "varbinary": 8000, "binary": 8000}
@@ -76,10 +76,7 @@ def made_type(kind: pa.DataType) -> str:
         return f"decimal({kind.precision},{kind.scale})"
     if pa.types.is_timestamp(kind):
         return "datetimeoffset(6)" if getattr(kind, "tz", None) else "datetime2(6)"
-    for is_kind, name in _MADE_FOR:
-        if is_kind(kind):
-            return name
-    raise ValueError(f"SQL Server has no column type for {kind}")
+    return made_for(kind, _MADE_FOR, "SQL Server")
 
 
 def key_type(kind: pa.DataType) -> str:
@@ -144,7 +141,7 @@ _MADE_FOR = (
     (pa.types.is_date, "date"),
     (pa.types.is_time, "time(6)"),
     (
-        lambda kind: pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind),
+        is_binary,
         "varbinary(max)",
     ),
     (pa.types.is_nested, "nvarchar(max)"),
