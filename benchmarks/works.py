@@ -18,7 +18,11 @@ HERE = Path(__file__).parent
 COLUMNS = columns_of(LINEITEM)
 """The table's columns with their types."""
 PYTHON = sys.executable
+DEFINITIONS = HERE.parent / "lumos_dagster" / "definitions.py"
 LUMOS, OPS, LIMIT = "Lumos, data path", "Lumos, its ops alone", "limit"
+STAGED, DAGSTER = "Lumos, data path, staged", "Lumos, `dagster job execute`"
+STAGED_TARGET = 1.35
+"""Of streaming's time."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,10 @@ Command = Callable[[Bench], list[str]]
 
 @dataclass(frozen=True)
 class Work:
-    """One work. `target` is the ratio to the limit that it is held to; a `large` one is measured with many rows too."""
+    """One work. `targets` are the ratios to the limit that contenders are held to, `large_targets` with many rows.
+
+    One without the latter is not measured with many.
+    """
 
     name: str
     job: Callable[[Bench], Mapping[str, Any]]
@@ -60,10 +67,10 @@ class Work:
     command: Command
     prepare: Callable[[Bench], None]
     sums: Callable[[Bench], tuple[Any, ...]]
-    target: float
+    targets: Mapping[str, float]
     peers: Mapping[str, tuple[str, Command]] = field(default_factory=dict)
     """Name -> the environment that it needs, and its command."""
-    large: bool = False
+    large_targets: Mapping[str, float] = field(default_factory=dict)
     kept: str = "true"
     """Which of the rows are to arrive, as PostgreSQL's SQL."""
     rows: Callable[[Path], Rows] | None = None
@@ -79,13 +86,14 @@ class Work:
     def contenders(self, bench: Bench) -> dict[str, tuple[str, list[str]]]:
         """All that is run, the limit first: name -> environment and command."""
         (bench.folder / "job.yaml").write_text(json.dumps(self.job(bench)))
-        lumos = str(Path(PYTHON).with_name("lumos"))
+        lumos, dagster = (str(Path(PYTHON).with_name(name)) for name in ("lumos", "dagster"))
         return {
             f"{self.limit} ({LIMIT})": ("", self.command(bench)),
             LUMOS: ("", [PYTHON, str(HERE / "path.py"), "job.yaml"]),
             OPS: ("", [PYTHON, str(HERE / "path.py"), "job.yaml", "ops"]),
-            "Lumos, data path, staged": ("", [PYTHON, str(HERE / "path.py"), "job.yaml", "staged"]),
+            STAGED: ("", [PYTHON, str(HERE / "path.py"), "job.yaml", "staged"]),
             "Lumos, `lumos run`": ("", [lumos, "run", "job.yaml", "--mode", "streaming"]),
+            DAGSTER: ("", [dagster, "job", "execute", "-f", str(DEFINITIONS), "-j", "job"]),
             **{name: (environment, command(bench)) for name, (environment, command) in self.peers.items()},
         }
 
@@ -195,6 +203,7 @@ def job_of(read: tuple[str, Mapping[str, Any]], load: tuple[str, Mapping[str, An
     return {
         "version": 1,
         "name": "Bench",
+        "execution": "streaming",
         "jobs": {
             "read": {"type": "extractor", "extractor_type": read[0], "options": dict(read[1])},
             "load": {"type": "loader", "loader_type": load[0], "options": dict(load[1])},
@@ -326,6 +335,11 @@ def _pgloader(bench: Bench) -> list[str]:
     return ["pgloader", "--on-error-stop", "csv.load"]
 
 
+def data_path(target: float) -> Mapping[str, float]:
+    """The data path is held to it, with the start of a process and without."""
+    return {LUMOS: target, OPS: target}
+
+
 def _bash(line: str) -> list[str]:
     return [shutil.which("bash") or "bash", "-o", "pipefail", "-c", line]
 
@@ -338,7 +352,7 @@ WORKS = [
         lambda bench: _psql(bench, f"\\copy lineitem from '{bench.rows.file}' csv header"),
         postgres_table,
         postgres_sums,
-        0.8,
+        data_path(0.8),
         {
             **_duck(lambda bench: f"csv:{bench.rows.file}", lambda bench: f"{bench.postgres}#lineitem"),
             **_ingestr(lambda bench: f"csv://{bench.rows.file}#x", lambda bench: f"{bench.postgres}#public.lineitem"),
@@ -348,7 +362,7 @@ WORKS = [
             "dlt, its best settings": _to_postgres("dlt", "dlt_load.py", "best"),
             "dlt, as documented": _to_postgres("dlt", "dlt_load.py", "default"),
         },
-        large=True,
+        large_targets=data_path(0.7) | {DAGSTER: 0.9},
     ),
     Work(
         "CSV of real data to PostgreSQL",
@@ -357,7 +371,7 @@ WORKS = [
         lambda bench: _psql(bench, f"\\copy packages from '{bench.rows.file}' csv header"),
         postgres_packages,
         lambda bench: postgres_sums(bench, PACKAGE_SUMS, "packages"),
-        0.8,
+        data_path(0.8),
         {
             **_duck(
                 lambda bench: f"csv:{bench.rows.file}", lambda bench: f"{bench.postgres}#packages", columns_of(PACKAGES)
@@ -383,14 +397,14 @@ WORKS = [
         ),
         postgres_table_of_changed,
         postgres_sums,
-        0.56,
+        data_path(0.56),
         _duck(
             lambda bench: f"csv:{bench.rows.file}",
             lambda bench: f"{bench.postgres}#lineitem",
             selected="* replace (strftime(l_shipdate, '%d/%m/%Y') as l_shipdate) from {} where l_returnflag <> 'R'",
         ),
         kept="l_returnflag <> 'R'",
-        large=True,
+        large_targets=data_path(0.56),
     ),
     Work(
         "CSV to PostgreSQL, upsert of which half is there",
@@ -406,7 +420,7 @@ WORKS = [
         ),
         postgres_table_of_half,
         postgres_sums,
-        0.94,
+        data_path(0.94),
         _duck(
             lambda bench: f"csv:{bench.rows.file}",
             lambda bench: f"{bench.postgres}#lineitem",
@@ -425,11 +439,11 @@ WORKS = [
         lambda bench: _psql(bench, f"\\copy source to '{bench.out}' csv header"),
         no_file,
         file_sums,
-        1.1,
+        data_path(1.1),
         _duck(lambda bench: f"{bench.postgres}#source", lambda bench: f"csv:{bench.out}")
         | _ingestr(lambda bench: f"{bench.postgres}#public.source", lambda bench: f"csv://{bench.out}#x")
         | _sling(lambda bench: f"{bench.postgres}#public.source", lambda bench: str(bench.out)),
-        large=True,
+        large_targets=data_path(1.1),
     ),
     Work(
         "PostgreSQL to PostgreSQL",
@@ -441,11 +455,11 @@ WORKS = [
         ),
         postgres_table,
         postgres_sums,
-        1.1,
+        data_path(1.1),
         _duck(lambda bench: f"{bench.postgres}#source", lambda bench: f"{bench.postgres}#lineitem")
         | _ingestr(lambda bench: f"{bench.postgres}#public.source", lambda bench: f"{bench.postgres}#public.lineitem")
         | _sling(lambda bench: f"{bench.postgres}#public.source", lambda bench: f"{bench.postgres}#public.lineitem"),
-        large=True,
+        large_targets=data_path(1.1),
     ),
     Work(
         "CSV to MariaDB",
@@ -454,7 +468,7 @@ WORKS = [
         lambda bench: _load_data(bench, str(bench.rows.file)),
         mariadb_table,
         mariadb_sums,
-        1.1,
+        data_path(1.1),
         _duck(lambda bench: f"csv:{bench.rows.file}", lambda bench: f"{bench.mariadb}#lineitem")
         | _ingestr(lambda bench: f"csv://{bench.rows.file}#x", _mysql_table),
     ),
@@ -469,7 +483,7 @@ WORKS = [
         ),
         mariadb_table,
         mariadb_sums,
-        1.1,
+        data_path(1.1),
         _duck(lambda bench: f"{bench.postgres}#source", lambda bench: f"{bench.mariadb}#lineitem")
         | _ingestr(lambda bench: f"{bench.postgres}#public.source", _mysql_table),
     ),
@@ -480,7 +494,7 @@ WORKS = [
         lambda bench: ["sqlite3", str(bench.sqlite), f".import --csv --skip 1 {bench.rows.file} lineitem"],
         sqlite_table,
         sqlite_sums,
-        0.75,
+        data_path(0.75),
         _duck(lambda bench: f"csv:{bench.rows.file}", lambda bench: f"sqlite:{bench.sqlite}#lineitem")
         | _ingestr(
             lambda bench: f"csv://{bench.rows.file}#x",

@@ -1,5 +1,7 @@
 """Text to values by Arrow's own parser, many times faster, where a column is spelled so plainly that all agree."""
 
+from typing import Any
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -7,9 +9,12 @@ from pyarrow import types
 
 from lumos_dagster.conversion.kinds import Array, Kind
 
-_WHOLE, _FRACTION = b"0123456789-", b"0123456789-."
+_LOWEST, _HIGHEST = ord("-"), ord("9")
+"""Between them stand minus, point, digits, and a slash, which Arrow takes in no number and no date."""
 _DOUBLE_LENGTH, _DECIMAL_LENGTH = 15, 38
 """So short a number is neither beyond a double's range nor lost below it; and has no more digits than Arrow counts."""
+_INTEGER_LENGTH = 18
+"""So short an integer, its sign counted, is not beyond 64 bits."""
 _FIRST_DAY = -719_162
 """The first day of the year 1: Arrow knows a year 0 too."""
 
@@ -19,21 +24,47 @@ def read_plainly(column: Array, target: Kind) -> Array | None:
 
     Arrow alone would take more than our grammar, such as 0x1F, and less, such as +1: what is not plain is for others.
     """
-    if types.is_integer(target) or types.is_date32(target):
-        marks = _WHOLE
-    elif types.is_decimal(target) or types.is_float64(target):
-        marks = _FRACTION
+    if types.is_decimal(target) or types.is_float64(target):
         if longest(column) > (_DECIMAL_LENGTH if types.is_decimal(target) else _DOUBLE_LENGTH):
             return None
-    else:
+    elif not (types.is_integer(target) or types.is_date32(target)):
         return None
-    if text_of(column).translate(None, marks):
+    marks = np.frombuffer(text_of(column), np.uint8)
+    if marks.min(initial=_LOWEST) < _LOWEST or marks.max(initial=_HIGHEST) > _HIGHEST:
         return None
     try:
-        values = column.cast(target)
+        values = _counted(column, target) if types.is_decimal128(target) else None
+        values = column.cast(target) if values is None else values
     except pa.ArrowInvalid:
         return None
     return None if types.is_date32(target) and _least(values.cast(pa.int32())) < _FIRST_DAY else values
+
+
+def _counted(column: Array, target: Kind) -> Array | None:
+    """Decimals that all have just as many digits behind their point as the target; None where one has not.
+
+    Without the point they are integers, which Arrow reads several times as fast. pa.ArrowInvalid where one is none.
+    """
+    rows, scale = len(column), target.scale
+    if not rows or column.null_count or scale < 1:
+        return None
+    ends, text = _ends(column), text_of(column)
+    ends = ends - ends[0]
+    lengths = np.diff(ends)
+    if lengths.min() < scale + 2 or lengths.max() > _INTEGER_LENGTH + 1:  # something stands before the point
+        return None
+    digits = text.translate(None, b".")
+    has_point = np.frombuffer(text, np.uint8)[ends[1:] - (scale + 1)] == ord(".")
+    if len(text) - len(digits) != rows or not has_point.all():
+        return None
+    ends = ends - np.arange(rows + 1, dtype=ends.dtype)
+    buffers = [None, pa.py_buffer(ends.data), pa.py_buffer(digits)]
+    found: Array = pa.Array.from_buffers(column.type, rows, buffers).cast(pa.int64())
+    counts = np.frombuffer(found.buffers()[1], np.int64, rows)  # to_numpy would load pandas
+    if np.abs(counts).max() >= 10**target.precision:
+        return None
+    halves = np.stack((counts, counts >> 63), axis=1)  # of 128 bits; the upper one holds nothing but the sign
+    return pa.Array.from_buffers(target, rows, [None, pa.py_buffer(halves.data)])
 
 
 def longest(column: Array) -> int:
@@ -50,9 +81,12 @@ def _least(days: Array) -> int:
 
 def text_of(column: Array) -> bytes:
     """All texts behind one another."""
-    _, places, text = column.buffers()
-    if text is None or places is None:
-        return b""
-    width = np.int64 if types.is_large_string(column.type) else np.int32
-    ends = np.frombuffer(places, width, column.offset + len(column) + 1)
-    return bytes(memoryview(text)[int(ends[column.offset]) : int(ends[-1])])
+    text, ends = column.buffers()[2], _ends(column)
+    return bytes(memoryview(text)[int(ends[0]) : int(ends[-1])]) if text else b""
+
+
+def _ends(column: Array) -> "np.ndarray[Any, np.dtype[Any]]":
+    """Where in the buffer each text ends, behind where the first begins."""
+    width = np.dtype(np.int64 if types.is_large_string(column.type) else np.int32)
+    places, count = column.buffers()[1], len(column) + 1
+    return np.frombuffer(places, width, count, column.offset * width.itemsize) if places else np.zeros(count, width)

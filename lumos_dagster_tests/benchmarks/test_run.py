@@ -9,7 +9,7 @@ import pytest
 from benchmarks.data import Rows
 from benchmarks.measure import FailedError, run
 from benchmarks.run import measured
-from benchmarks.works import Bench, Work
+from benchmarks.works import Bench, Work, data_path, job_of
 
 SUMS = (2, Decimal("3.50"), 3, 2)
 
@@ -26,7 +26,8 @@ def test_a_command_that_fails_says_why(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("lost", "said"), [pytest.param(0, "Held to 1.1", marks=pytest.mark.slow), (1, "not measured: other rows: (1, ")]
+    ("lost", "said"),
+    [pytest.param(0, "data path 1.1, ", marks=pytest.mark.slow), (1, "not measured: other rows: (1, ")],
 )
 def test_a_contender_that_loses_a_row_gets_no_figure(lost: int, said: str, tmp_path: Path) -> None:
     source = tmp_path / "rows.csv"
@@ -34,19 +35,11 @@ def test_a_contender_that_loses_a_row_gets_no_figure(lost: int, said: str, tmp_p
     bench = Bench(Rows(source, SUMS), tmp_path, "", "", tmp_path)
     work = Work(
         "CSV to CSV",
-        lambda _: {
-            "version": 1,
-            "name": "Copy",
-            "jobs": {
-                "read": {"type": "extractor", "extractor_type": "csv", "options": {"file_path": str(source)}},
-                "load": {"type": "loader", "loader_type": "csv", "options": {"file_path": str(bench.out)}},
-            },
-            "dag": {"dependencies": {"load": ["read"]}},
-        },
+        lambda _: job_of(("csv", {"file_path": str(source)}), ("csv", {"file_path": str(bench.out)})),
         "cp",
         lambda bench: ["cp", str(source), str(bench.out)],
         lambda bench: bench.out.unlink(missing_ok=True),
         lambda bench: (bench.out.read_text().count("\n") - 1 - lost, *SUMS[1:]),
-        1.1,
+        data_path(1.1),
     )
     assert said in measured(work, bench, 1, ())
