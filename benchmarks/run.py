@@ -24,13 +24,13 @@ import psycopg
 from benchmarks import documents, memory, mongo, overhead, transforms
 from benchmarks.data import LINEITEM, lineitem
 from benchmarks.measure import FailedError, Taken, cells, median, run
-from benchmarks.works import LIMIT, LUMOS, STAGED, STAGED_TARGET, WORKS, Bench, Work
+from benchmarks.works import FLOOR, LIMIT, LUMOS, STAGED, STAGED_TARGET, WORKS, Bench, Work, write_binary
 from lumos_dagster_tests.servers import mariadb, postgres
 
 PROJECT = Path(__file__).parents[1]
 PLACE = PROJECT / ".bench"
 PAGE = PROJECT / "docs" / "performance.md"
-LARGE, FAST = 1_000_000, ("DuckDB", "ingestr")
+LARGE, FAST = 1_000_000, ("DuckDB", "ingestr", FLOOR)
 PACKAGES = {
     "tools": ["tpchgen-cli==4.0.0"],
     "duckdb": [
@@ -171,6 +171,7 @@ def bench_of(rows: int) -> Iterator[Bench]:
                 while piece := lines.read(1 << 20):
                     copy.write(piece)
             connection.execute("vacuum analyze source")
+            write_binary(connection, folders[0])
         with maria.connect() as raw, raw.cursor() as cursor:
             cursor.execute(f"create database {name}")
         (folders[0] / "home").mkdir()

@@ -21,6 +21,8 @@ PYTHON = sys.executable
 DEFINITIONS = HERE.parent / "lumos_dagster" / "definitions.py"
 LUMOS, OPS, LIMIT = "Lumos, data path", "Lumos, its ops alone", "limit"
 STAGED, DAGSTER = "Lumos, data path, staged", "Lumos, `dagster job execute`"
+FLOOR = "psql \\copy of rows that are in binary form already"
+"""What is left to the server whatever the client does: nobody who loads by one COPY is faster."""
 STAGED_TARGET = 1.35
 """Of streaming's time."""
 
@@ -96,6 +98,13 @@ class Work:
             DAGSTER: ("", [dagster, "job", "execute", "-f", str(DEFINITIONS), "-j", "job"]),
             **{name: (environment, command(bench)) for name, (environment, command) in self.peers.items()},
         }
+
+
+def write_binary(connection: "psycopg.Connection[Any]", folder: Path) -> None:
+    """The rows of `source` in COPY's binary form, as a file rows.bin."""
+    copy = "copy source to stdout (format binary)"
+    with (folder / "rows.bin").open("wb") as file, connection.cursor().copy(copy) as rows:
+        file.writelines(rows)
 
 
 def postgres_table(bench: Bench) -> None:
@@ -361,6 +370,7 @@ WORKS = [
             "pandas, to_sql by COPY": _to_postgres("pandas", "frames.py"),
             "dlt, its best settings": _to_postgres("dlt", "dlt_load.py", "best"),
             "dlt, as documented": _to_postgres("dlt", "dlt_load.py", "default"),
+            FLOOR: ("", lambda bench: _psql(bench, "\\copy lineitem from rows.bin (format binary)")),
         },
         large_targets=data_path(0.7) | {DAGSTER: 0.9},
     ),
