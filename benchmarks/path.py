@@ -33,7 +33,8 @@ def main(file: str, mode: str) -> None:
         launch = Launch(plan, run)
         check(launch)
         if mode == "ops":
-            importlib.import_module("lumos_dagster.orchestration.preload")
+            for module in importlib.import_module("lumos_dagster.orchestration.jobs").preloaded(job):
+                importlib.import_module(module)
         begun = time.perf_counter(), time.process_time()
         given: dict[Op, Relation | None] = {}
         for path, node in plan.nodes.items():

@@ -51,7 +51,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Measure, print a table for each work, and write the page where it is asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, nargs="*", default=[1_000_000, 6_000_000])
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument(
+        "--rounds", type=int, nargs="+", default=[5], help="for the first of --rows, and for the others"
+    )
     parser.add_argument("--works", nargs="*", default=[], help="parts of their names; all by default")
     parser.add_argument("--without-peers", action="store_true", help="only the limit, Lumos, and those of --also")
     parser.add_argument("--also", nargs="*", default=[], choices=ON_REQUEST, help="peers that take long")
@@ -60,6 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     asked.peers = {*asked.also} | (set() if asked.without_peers else {*PACKAGES}.difference(ON_REQUEST))
     works = [work for work in WORKS if not asked.works or any(part in work.name for part in asked.works)]
     told = [_machine(asked.rounds)]
+    rounds, many = asked.rounds[0], asked.rounds[-1]
 
     def tell(table: str) -> None:
         print(table, flush=True)
@@ -68,21 +71,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
             PAGE.write_text("\n".join(told))
 
     first, *more = asked.rows
-    for table in _of_rows(first, works, asked):
+    for table in _of_rows(first, works, asked, rounds):
         tell(table)
     if not asked.works:
-        tell(mongo.measured(mongo.ROWS, asked.rounds))
-        tell(transforms.measured(LARGE, asked.rounds))
-        tell(documents.measured(documents.ROWS, asked.rounds))
-        tell(overhead.measured(asked.rounds))
+        tell(mongo.measured(mongo.ROWS, rounds))
+        tell(transforms.measured(LARGE, rounds))
+        tell(documents.measured(documents.ROWS, rounds))
+        tell(overhead.measured(rounds))
         with bench_of(memory.ROWS) as bench:
             tell(memory.measured(bench))
-    for rows in more:
-        for table in _of_rows(rows, works, asked):
+    for count in more:
+        for table in _of_rows(count, works, asked, many):
             tell(table)
 
 
-def _of_rows(rows: int, works: Sequence[Work], asked: argparse.Namespace) -> Iterator[str]:
+def _of_rows(rows: int, works: Sequence[Work], asked: argparse.Namespace, rounds: int) -> Iterator[str]:
     """The tables of so many rows; of many, without the works and peers that would take hours."""
     is_large = rows > LARGE
     yield f"## {rows:,} rows\n"
@@ -93,7 +96,7 @@ def _of_rows(rows: int, works: Sequence[Work], asked: argparse.Namespace) -> Ite
             peers = {name: peer for name, peer in work.peers.items() if not is_large or name in FAST}
             of_work = replace(bench, rows=work.rows(PLACE / "data")) if work.rows else bench
             targets = (work.large_targets if is_large else {}) or work.targets
-            yield measured(replace(work, peers=peers, targets=targets), of_work, asked.rounds, asked.peers)
+            yield measured(replace(work, peers=peers, targets=targets), of_work, rounds, asked.peers)
 
 
 def measured(work: Work, bench: Bench, rounds: int, peers: Container[str]) -> str:
@@ -184,12 +187,13 @@ def _ending(servers: "Iterator[postgres.PostgresServer]") -> "Iterator[Iterator[
     next(servers, None)
 
 
-def _machine(rounds: int) -> str:
+def _machine(rounds: Sequence[int]) -> str:
     cores, memory = os.cpu_count(), psutil.virtual_memory().total >> 30
+    turns = f"{rounds[0]} rounds in turn" + (f" ({rounds[1]} of more rows)" if rounds[1:] else "")
     return (
         "# How fast it is\n\n"
         f"Written by `make bench` on {datetime.now(UTC):%Y-%m-%d}: rows of TPC-H lineitem, and Debian's list of "
-        f"packages as real data, {rounds} rounds in turn, on {cores} cores and {memory} GiB ({platform.machine()}, "
+        f"packages as real data, {turns}, on {cores} cores and {memory} GiB ({platform.machine()}, "
         f"Python {platform.python_version()}); the load of the machine was {os.getloadavg()[0]:.1f} when it began. "
         "Each contender is a whole process, from its start to its end; its rows are counted and summed after each "
         "run. Of Lumos that is its data path without Dagster, and two commands with all of it; its ops alone are timed "

@@ -2,6 +2,7 @@
 
 import os
 import re
+import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -106,6 +107,21 @@ def open_atomic(url: str, mode: int = 0o666) -> Iterator[BufferedIOBase]:
         with suppress(FileNotFoundError):
             beside.unlink()
         raise
+
+
+@contextmanager
+def temporary_file(name: str) -> Iterator[Path]:
+    """An empty file in the folder for temporary files that has a path until the block ends.
+
+    What killed processes left there under the same name is removed.
+    """
+    target = Path(tempfile.gettempdir()) / name
+    _drop_leftovers(target)
+    with _opened_beside(target, 0o600) as stream:
+        try:
+            yield Path(stream.name)
+        finally:
+            Path(stream.name).unlink()
 
 
 _HEAD = 40

@@ -59,6 +59,11 @@ class Component(StrictModel, ABC):
         return ""
 
     @classmethod
+    def modules(cls, options: Mapping[str, Raw]) -> tuple[str, ...]:
+        """What processes that run it have loaded beforehand, as they are forked from one that has: its driver, say."""
+        return (cls.__module__,)
+
+    @classmethod
     def hidden(cls, options: Mapping[str, Raw]) -> Iterator[str]:
         """The texts within options that may be secrets, beside the options that are secret as a whole."""
         yield from ()

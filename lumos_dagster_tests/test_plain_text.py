@@ -43,10 +43,10 @@ def test_what_arrow_and_the_grammar_may_spell_differently_is_left_to_the_grammar
 
 
 @pytest.mark.parametrize("width", [pa.string(), pa.large_string()])
-def test_decimals_with_as_many_digits_as_the_column_are_read_as_they_are(width: pa.DataType) -> None:
-    texts = ["1.00", "-0.01", "12345678.90", "-99999999.99", "0.00"]
-    column = pa.array(["nonsense", *texts], width).slice(1)
-    assert read_plainly(column, pa.decimal128(10, 2)).equals(pa.array(map(Decimal, texts), pa.decimal128(10, 2)))
+def test_decimals_with_as_many_digits_as_the_column_or_without_a_point(width: pa.DataType) -> None:
+    for texts in (["1.00", "-0.01", "12345678.90", "-99999999.99", "0.00"], ["1", "-99999999", "0", "-0", "007"]):
+        column = pa.array(["nonsense", *texts], width).slice(1)
+        assert read_plainly(column, pa.decimal128(10, 2)).equals(pa.array(map(Decimal, texts), pa.decimal128(10, 2)))
 
 
 @given(st.lists(st.from_regex(r"-?[0-9]{0,3}\.?-?[0-9]{0,3}", fullmatch=True), max_size=4), st.integers(0, 3))

@@ -14,7 +14,7 @@ _LOWEST, _HIGHEST = ord("-"), ord("9")
 _DOUBLE_LENGTH, _DECIMAL_LENGTH = 15, 38
 """So short a number is neither beyond a double's range nor lost below it; and has no more digits than Arrow counts."""
 _INTEGER_LENGTH = 18
-"""So short an integer, its sign counted, is not beyond 64 bits."""
+"""So short an integer, its sign and the zeros to come counted, is not beyond 64 bits."""
 _FIRST_DAY = -719_162
 """The first day of the year 1: Arrow knows a year 0 too."""
 
@@ -29,7 +29,7 @@ def read_plainly(column: Array, target: Kind) -> Array | None:
             return None
     elif not (types.is_integer(target) or types.is_date32(target)):
         return None
-    marks = np.frombuffer(text_of(column), np.uint8)
+    marks = bytes_of(column)
     if marks.min(initial=_LOWEST) < _LOWEST or marks.max(initial=_HIGHEST) > _HIGHEST:
         return None
     try:
@@ -41,26 +41,28 @@ def read_plainly(column: Array, target: Kind) -> Array | None:
 
 
 def _counted(column: Array, target: Kind) -> Array | None:
-    """Decimals that all have just as many digits behind their point as the target; None where one has not.
+    """Decimals that all have as many digits behind their point as the target, or none has a point; else None.
 
     Without the point they are integers, which Arrow reads several times as fast. pa.ArrowInvalid where one is none.
     """
     rows, scale = len(column), target.scale
-    if not rows or column.null_count or scale < 1:
+    if not rows or column.null_count or scale < 0:
         return None
-    ends, text = _ends(column), text_of(column)
-    ends = ends - ends[0]
-    lengths = np.diff(ends)
-    if lengths.min() < scale + 2 or lengths.max() > _INTEGER_LENGTH + 1:  # something stands before the point
+    ends, text = _ends(column), bytes_of(column)
+    ends, digits = ends - ends[0], text.tobytes().translate(None, b".")
+    lengths, points = np.diff(ends), len(text) - len(digits)
+    if lengths.max() + scale > _INTEGER_LENGTH:
         return None
-    digits = text.translate(None, b".")
-    has_point = np.frombuffer(text, np.uint8)[ends[1:] - (scale + 1)] == ord(".")
-    if len(text) - len(digits) != rows or not has_point.all():
-        return None
-    ends = ends - np.arange(rows + 1, dtype=ends.dtype)
+    if points:
+        if points != rows or lengths.min() < scale + 2:  # something stands before the point
+            return None
+        if (text[ends[1:] - (scale + 1)] != ord(".")).any():
+            return None
+        ends = ends - np.arange(rows + 1, dtype=ends.dtype)
     buffers = [None, pa.py_buffer(ends.data), pa.py_buffer(digits)]
     found: Array = pa.Array.from_buffers(column.type, rows, buffers).cast(pa.int64())
     counts = np.frombuffer(found.buffers()[1], np.int64, rows)  # to_numpy would load pandas
+    counts = counts if points else counts * 10**scale
     if np.abs(counts).max() >= 10**target.precision:
         return None
     halves = np.stack((counts, counts >> 63), axis=1)  # of 128 bits; the upper one holds nothing but the sign
@@ -79,10 +81,10 @@ def _least(days: Array) -> int:
     return least.as_py() or 0
 
 
-def text_of(column: Array) -> bytes:
-    """All texts behind one another."""
+def bytes_of(column: Array) -> "np.ndarray[Any, np.dtype[np.uint8]]":
+    """Those of all texts behind one another, where they lie."""
     text, ends = column.buffers()[2], _ends(column)
-    return bytes(memoryview(text)[int(ends[0]) : int(ends[-1])]) if text else b""
+    return np.frombuffer(text or b"", np.uint8)[ends[0] : ends[-1]]
 
 
 def _ends(column: Array) -> "np.ndarray[Any, np.dtype[Any]]":

@@ -65,11 +65,15 @@ def _to_job(job: JobFile, plan: Plan) -> dg.JobDefinition:
 
 
 def execution_config(executor: str, job: JobFile) -> dict[str, Any]:
-    """The executor's config; processes start from a server that has loaded our modules and the job's components."""
+    """The executor's config; processes start from a server that has loaded what they need."""
     if executor == "in_process":
         return {"in_process": {}}
-    components = sorted({entry.component.__module__ for _, entry in job.ops()})
-    return {"multiprocess": {"start_method": {"forkserver": {"preload_modules": [PRELOAD, *components]}}}}
+    return {"multiprocess": {"start_method": {"forkserver": {"preload_modules": preloaded(job)}}}}
+
+
+def preloaded(job: JobFile) -> list[str]:
+    """The modules that a job's step processes find loaded: ours, its components and their drivers."""
+    return [PRELOAD, *sorted({module for _, entry in job.ops() for module in entry.component.modules(entry.options)})]
 
 
 def _graph(plan: Plan) -> dg.GraphDefinition:

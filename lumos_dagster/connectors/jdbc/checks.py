@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lumos_dagster.connectors.jdbc.database import Column
-from lumos_dagster.conversion.plain import longest, text_of
+from lumos_dagster.conversion.plain import bytes_of, longest
 
 Array = Any
 """A pyarrow.Array, as in fitting.py."""
@@ -56,7 +56,7 @@ def _checked_text(column: Column, values: Array, where: str) -> Iterator[tuple[A
     if column.max_bytes is not None and longest(values) > column.max_bytes:
         too_many = pc.greater(pc.binary_length(values), pa.scalar(column.max_bytes, pa.int32()))
         yield too_many, f"longer than the {column.max_bytes} bytes of {where}"
-    if column.never and column.never.encode() in text_of(values):
+    if column.never and bytes_of(values).min(initial=255) <= min(column.never.encode()):  # else none holds it
         yield pc.match_substring(values, column.never), f"holds {column.never!r}, which {where} cannot"
     if column.pattern:
         fits = pc.match_substring_regex(values, column.pattern)

@@ -53,7 +53,7 @@ def copy_bytes_in(raw: Any, table: str, form: str, pieces: Iterator[bytes]) -> i
         # The server takes what was sent while the next is made ready.
         with ahead(pieces) as made, cursor.copy(f"COPY {table} FROM STDIN (FORMAT {form})") as copy:
             for data in made:
-                copy.write(data)
+                copy.write(memoryview(data))  # of which the driver can send a part without a copy
         rows: int = cursor.rowcount
         return rows
 

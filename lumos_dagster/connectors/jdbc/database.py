@@ -100,6 +100,11 @@ class Database(ABC):
     """Whether upper and lower case are the same in the name of a parameter."""
 
     @property
+    def driver_module(self) -> str:
+        """The driver's package."""
+        return self.driver.rpartition("+")[2]
+
+    @property
     def example(self) -> str:
         """A connection string as it should be."""
         if self.in_a_file:

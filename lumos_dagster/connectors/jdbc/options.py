@@ -45,6 +45,15 @@ class JdbcOptions(Component):
             return ""
 
     @classmethod
+    def modules(cls, options: Mapping[str, Raw]) -> tuple[str, ...]:
+        """The driver too, where the connection string tells it without the environment."""
+        try:
+            driver = find_database(str(options.get("connection_string", "")))[0].driver_module
+        except ValueError:
+            return super().modules(options)
+        return (*super().modules(options), driver)
+
+    @classmethod
     def datasets(cls, options: Mapping[str, Raw]) -> tuple[tuple[str, ...], ...]:
         """The table, or the tables of the query, behind their server and database."""
         table, query = options.get("table_name"), options.get("query")

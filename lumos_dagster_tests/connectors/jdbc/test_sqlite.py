@@ -1,7 +1,11 @@
 """What is SQLite's own: many rows go in by a file of their own, and must be as if each had been put in by itself."""
 
+import os
 import resource
+import signal
 import sqlite3
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -17,6 +21,7 @@ from hypothesis import strategies as st
 
 from lumos_dagster.connectors.jdbc.sqlite.sending import send
 from lumos_dagster.errors import DataError, TerminalError
+from lumos_dagster.files import temporary_file
 from lumos_dagster_tests.connectors.jdbc.conftest import Place
 
 DECLARED = (
@@ -164,6 +169,37 @@ def test_no_file_is_left_behind(sqlite_place: Place, tmp_path: Path, monkeypatch
     sqlite_place.load(pa.Table.from_batches(BATCHES))
     assert sqlite_place.sql("select * from t") == ROWS
     assert list(place.iterdir()) == []
+
+
+KILLED = """
+import os, signal, sqlite3
+import pyarrow as pa
+from lumos_dagster.connectors.jdbc.sqlite.sending import send
+
+def batches():
+    yield from [pa.RecordBatch.from_pydict({"id": [1]})] * 3
+    os.kill(os.getpid(), signal.SIGKILL)
+
+connection = sqlite3.connect("", isolation_level=None)
+connection.execute("CREATE TABLE t (id INT)")
+send(connection, "t", ["id"], batches())
+"""
+
+
+def test_what_a_killed_process_left_goes_with_the_next_load(
+    sqlite_place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = tmp_path / "temporary"
+    place.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(place))
+    killed = subprocess.run([sys.executable, "-c", KILLED], env={**os.environ, "TMPDIR": str(place)}, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert len(list(place.iterdir())) == 1
+    sqlite_place.sql("create table t (id int, b text)")
+    with temporary_file("lumos-rows.db") as of_another:
+        sqlite_place.load(pa.Table.from_batches(BATCHES))
+        assert list(place.iterdir()) == [of_another]
+    assert sqlite_place.sql("select * from t") == ROWS
 
 
 def test_a_full_disk_on_the_way_is_told_and_nothing_is_loaded(sqlite_place: Place) -> None:

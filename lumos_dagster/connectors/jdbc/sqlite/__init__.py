@@ -26,6 +26,7 @@ class SQLite(Database):
     technology = "sqlite"
     schemes = ("sqlite",)
     driver = "sqlite+pysqlite"
+    driver_module = "sqlite3"
     in_a_file = True
     dates_are_text = True
     shares_snapshots = True

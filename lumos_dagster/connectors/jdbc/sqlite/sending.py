@@ -19,6 +19,7 @@ import pyarrow as pa
 from lumos_dagster.connectors.jdbc.forms import Forms
 from lumos_dagster.conversion import as_text
 from lumos_dagster.errors import TerminalError
+from lumos_dagster.files import temporary_file
 
 _quote = Forms().quote
 _CARRIER, _ROWS = "_lumos_carrier", "_lumos_rows"
@@ -63,8 +64,7 @@ def _carried(raw: Any, table: str, columns: Sequence[str], batches: Iterator[pa.
     kinds = map(_declared, _affinities(raw, table, chosen), first.schema.types)
     definitions = [f"{column} {kind}" for column, kind in zip(columns, kinds, strict=True)]
     (encoding,) = raw.execute("PRAGMA encoding").fetchone()
-    with tempfile.TemporaryDirectory(prefix="lumos-") as folder:
-        file = Path(folder) / "rows.db"
+    with temporary_file("lumos-rows.db") as file:
         _fill(file, [*_SETTINGS, f"encoding = '{encoding}'"], definitions, chain([first], rows))
         raw.execute(f"ATTACH ? AS {_CARRIER}", (str(file),))
     # The file is open and has no name any more, so that it goes with the process, however that ends.

@@ -29,10 +29,7 @@ _MADE_FOR = (
     (pa.types.is_decimal, "TEXT"),
     (pa.types.is_date, "DATE"),
     (pa.types.is_time, "TIME"),
-    (
-        is_binary,
-        "BLOB",
-    ),
+    (is_binary, "BLOB"),
     (lambda _: True, "TEXT"),
 )
 
