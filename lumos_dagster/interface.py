@@ -9,10 +9,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Annotated, ClassVar, Generic, Literal, TypeVar
+from typing import ClassVar, Generic, Literal, TypeVar
 
 import pyarrow as pa
-from pydantic import BeforeValidator, SecretStr, ValidationError, WithJsonSchema
+from pydantic import SecretStr, ValidationError
 
 from lumos_dagster.accounting import MAX_REJECTS, BadRow, Book, OnError, Rule, Task
 from lumos_dagster.counting import counted_in, counted_out
@@ -20,7 +20,7 @@ from lumos_dagster.errors import ConfigError, DataError
 from lumos_dagster.lineage import Origins
 from lumos_dagster.problems import problems_of
 from lumos_dagster.relation import Relation, Source, Step
-from lumos_dagster.strict import StrictModel, is_secret
+from lumos_dagster.strict import ConnectionString, StrictModel, Texts, is_secret
 from lumos_dagster.values import Raw, RunContext, resolve
 from lumos_dagster.watermarks import FindWindow, Watermark, Window, fixed_window
 
@@ -28,17 +28,6 @@ __all__ = [
     "BadRow", "Combiner", "Component", "ConnectionString", "Extractor", "LoadResult", "Loader", "OnError",
     "Relation", "Rule", "SecretStr", "StrictModel", "Task", "Texts", "Transformer", "is_secret",
 ]  # fmt: skip
-
-ConnectionString = Annotated[SecretStr, WithJsonSchema({"type": "string", "format": "lumos-connection"})]
-"""Where a server is. It may hold a password, so it is never shown; one without a password may be."""
-
-
-def _listed(value: object) -> object:
-    return (value,) if isinstance(value, str) else value
-
-
-Texts = Annotated[tuple[str, ...], BeforeValidator(_listed, json_schema_input_type=str | list[str])]
-"""One text or a list of them."""
 
 BATCH_ROWS = 65_536
 """Rows to a batch where nothing else decides it."""

@@ -1,10 +1,20 @@
-"""The base of every model that a job file is read into: immutable, and strict about its keys."""
+"""The base of every model that a job file is read into, immutable and strict about its keys; types of fields."""
 
 from collections.abc import Mapping
 from functools import cache
-from typing import Any, Self, get_args, get_origin
+from typing import Annotated, Any, Self, get_args, get_origin
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, ModelWrapValidatorHandler, ValidationError, model_validator
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    ModelWrapValidatorHandler,
+    SecretStr,
+    ValidationError,
+    WithJsonSchema,
+    model_validator,
+)  # fmt: skip
 from pydantic.fields import FieldInfo
 
 from lumos_dagster.docstrings import field_docstrings
@@ -83,3 +93,15 @@ def _spellings(name: str, field: FieldInfo) -> tuple[str, ...]:
         case str(alias):
             return (alias,)
     return (name,)
+
+
+ConnectionString = Annotated[SecretStr, WithJsonSchema({"type": "string", "format": "lumos-connection"})]
+"""Where a server is. It may hold a password, so it is never shown; one without a password may be."""
+
+
+def _listed(value: object) -> object:
+    return (value,) if isinstance(value, str) else value
+
+
+Texts = Annotated[tuple[str, ...], BeforeValidator(_listed, json_schema_input_type=str | list[str])]
+"""One text or a list of them."""

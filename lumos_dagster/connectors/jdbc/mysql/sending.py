@@ -49,7 +49,7 @@ def load_file(raw: Any, table: str, names: Sequence[str], columns: Sequence[Colu
     """Send a file of so many rows; False, with nothing done, where one did not arrive as it was."""
     with file, raw.cursor() as cursor:
         cursor.execute(f"SAVEPOINT {_SAVEPOINT}")  # in the place of the last one
-        if load(cursor, table, names, columns, f"/dev/fd/{file.fileno()}").holds(rows):
+        if load(cursor, table, names, columns, file.name).holds(rows):
             return True
         cursor.execute(f"ROLLBACK TO SAVEPOINT {_SAVEPOINT}")
     return False
@@ -90,9 +90,9 @@ def grouped(batches: Iterator[pa.RecordBatch]) -> Iterator[list[pa.RecordBatch]]
 def file_of(batches: Sequence[pa.RecordBatch]) -> Any:
     """The rows as LOAD DATA reads them if nothing else is said: tabs, escapes by backslash, \\N for null.
 
-    The file has no name, so that it goes when it is closed, also with a process that is killed.
+    The file goes when it is closed.
     """
-    file = tempfile.TemporaryFile()  # noqa: SIM115 - closed by whoever sends it
+    file = tempfile.NamedTemporaryFile(prefix="lumos-", suffix=".tsv")  # noqa: SIM115 - closed by whoever sends it
     for batch in batches:
         columns = []
         for number, column in enumerate(batch.columns):
@@ -101,7 +101,7 @@ def file_of(batches: Sequence[pa.RecordBatch]) -> Any:
         pl.DataFrame(columns).write_csv(
             file, include_header=False, separator="\t", quote_style="never", null_value="\\N"
         )
-    file.seek(0)
+    file.flush()
     return file
 
 
