@@ -125,15 +125,15 @@ def measured(work: Work, bench: Bench, rounds: int, peers: Container[str]) -> st
 
 
 def _table(work: Work, taken: dict[str, list[Taken]], failed: dict[str, str]) -> Iterator[str]:
-    limit = next((median(runs).wall for name, runs in taken.items() if name.endswith(f"({LIMIT})")), None)
+    wall = {name: median(runs).wall for name, runs in taken.items()}
+    limit = next((seconds for name, seconds in wall.items() if name.endswith(f"({LIMIT})")), None)
     yield f"### {work.name}\n"
     yield "| | of the limit | wall s, median (least to greatest) | CPU s | peak MiB |\n|---|---:|---:|---:|---:|"
-    for name, runs in sorted(taken.items(), key=lambda item: median(item[1]).wall):
-        ratio = f"{median(runs).wall / limit:.2f}" if limit else ""
+    for name, runs in sorted(taken.items(), key=lambda item: wall[item[0]]):
+        ratio = f"{wall[name] / limit:.2f}" if limit else ""
         shown = f"**{name}**" if name == LUMOS else name
         yield f"| {shown} | {ratio} | {cells(runs)} |"
     yield from (f"| {name} | not measured: {reason.replace('|', '/')} | | | |" for name, reason in failed.items())
-    wall = {name: median(runs).wall for name, runs in taken.items()}
     if limit:
         held = (_held(name, wall[name] / limit, target) for name, target in work.targets.items() if name in wall)
         yield f"\nHeld to a part of the limit: {'; '.join(held)}."

@@ -14,7 +14,7 @@ from pydantic import (
     ValidationError,
     WithJsonSchema,
     model_validator,
-)  # fmt: skip
+)
 from pydantic.fields import FieldInfo
 
 from lumos_dagster.docstrings import field_docstrings

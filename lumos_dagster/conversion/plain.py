@@ -24,17 +24,18 @@ def read_plainly(column: Array, target: Kind) -> Array | None:
 
     Arrow alone would take more than our grammar, such as 0x1F, and less, such as +1: what is not plain is for others.
     """
-    if types.is_decimal(target) or types.is_float64(target):
-        if longest(column) > (_DECIMAL_LENGTH if types.is_decimal(target) else _DOUBLE_LENGTH):
-            return None
-    elif not (types.is_integer(target) or types.is_date32(target)):
+    has_point = types.is_decimal(target) or types.is_float64(target)
+    if not (has_point or types.is_integer(target) or types.is_date32(target)):
         return None
     marks = bytes_of(column)
     if marks.min(initial=_LOWEST) < _LOWEST or marks.max(initial=_HIGHEST) > _HIGHEST:
         return None
     try:
-        values = _counted(column, target) if types.is_decimal128(target) else None
-        values = column.cast(target) if values is None else values
+        if types.is_decimal128(target) and (counted := _counted(column, target)) is not None:
+            return counted
+        if has_point and longest(column) > (_DECIMAL_LENGTH if types.is_decimal(target) else _DOUBLE_LENGTH):
+            return None
+        values = column.cast(target)
     except pa.ArrowInvalid:
         return None
     return None if types.is_date32(target) and _least(values.cast(pa.int32())) < _FIRST_DAY else values
