@@ -3,9 +3,10 @@
 import threading
 from collections.abc import Iterator
 
+import pyarrow as pa
 import pytest
 
-from lumos_dagster.ahead import ahead
+from lumos_dagster.ahead import ahead, in_order
 
 
 def test_all_items_come_in_their_order() -> None:
@@ -70,3 +71,44 @@ def test_nothing_is_broken_where_all_were_taken() -> None:
         with ahead(iter([1]), told.set) as items:
             assert list(items) == [1]
     assert not told.is_set()
+
+
+def _batches(*sizes: int) -> Iterator[pa.RecordBatch]:
+    return (pa.record_batch({"n": list(range(size))}) for size in sizes)
+
+
+def test_several_batches_are_worked_on_at_the_same_time_and_come_in_their_order() -> None:
+    second = threading.Event()
+
+    def work(batch: pa.RecordBatch, first: int) -> tuple[int, int, bool]:
+        if first > 1:
+            second.set()
+        return first, batch.num_rows, second.wait(10)
+
+    assert list(in_order(_batches(3, 0, 2), work, workers=2)) == [(1, 3, True), (4, 0, True), (4, 2, True)]
+
+
+def test_what_one_of_them_raises_comes_behind_what_was_made_before_it() -> None:
+    def work(batch: pa.RecordBatch, first: int) -> int:
+        if first == 2:
+            raise ValueError("the second")
+        return first
+
+    made = in_order(_batches(1, 1, 1), work, workers=2)
+    assert next(made) == 1
+    with pytest.raises(ValueError, match="the second"):
+        next(made)
+
+
+def test_few_large_batches_are_held_at_a_time() -> None:
+    taken = []
+
+    def large() -> Iterator[pa.RecordBatch]:
+        for number in range(8):
+            taken.append(number)
+            yield pa.record_batch({"text": ["x" * (40 << 20)]})
+
+    made = in_order(large(), lambda batch, first: first, workers=8)
+    assert next(made) == 1
+    assert len(taken) == 2
+    assert list(made) == list(range(2, 9))

@@ -1,9 +1,7 @@
 """What every operation of the `json` transformer is: options, the names it goes by, and `bind`."""
 
 from abc import ABC, abstractmethod
-from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from typing import Annotated, Any, ClassVar, TypeAlias
 
@@ -13,6 +11,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from lumos_dagster.accounting import OnError, Task
+from lumos_dagster.ahead import in_order
 from lumos_dagster.errors import ConfigError, Problem
 from lumos_dagster.interface import StrictModel
 from lumos_dagster.transforms.columns import Columns
@@ -20,9 +19,6 @@ from lumos_dagster.transforms.rows import Check, Rows, Step
 
 NAME_KEYS = ("operation", "type")
 """The keys under which an operation names itself."""
-_MOST_WORKERS = 8
-_MOST_HELD = 64 << 20
-"""Bytes of rows that are worked on at the same time, or one batch that alone has more."""
 _Done: TypeAlias = tuple[Rows, Iterable[pa.RecordBatch] | Exception]
 
 
@@ -119,25 +115,16 @@ def run_all(
 
     No message shows a value of the columns in `hidden`.
     """
-    workers = 1 if in_turn else min(pa.cpu_count(), _MOST_WORKERS)
+
+    def worked(batch: pa.RecordBatch, first: int) -> _Done:
+        return _worked(Rows(batch, first, task.on_error, hidden), schema, steps)
 
     def batches() -> Iterator[pa.RecordBatch]:
-        first = 1
-        with ThreadPoolExecutor(workers, "transform") as pool:
-            under_way: deque[tuple[int, Future[_Done]]] = deque()
-            held = 0
-            for batch in rows:
-                size = batch.nbytes
-                while under_way and (len(under_way) > workers or held + size > _MOST_HELD):
-                    gone, done = under_way.popleft()
-                    held -= gone
-                    yield from _accounted(done, task)
-                held += size
-                under_way.append((size, pool.submit(_worked, Rows(batch, first, task.on_error, hidden), schema, steps)))
-                first += batch.num_rows
-                del batch
-            while under_way:
-                yield from _accounted(under_way.popleft()[1], task)
+        for state, found in in_order(rows, worked, workers=1 if in_turn else 0):
+            state.account(task)
+            if isinstance(found, Exception):
+                raise found
+            yield from found
 
     return pa.RecordBatchReader.from_batches(schema, batches())
 
@@ -151,14 +138,6 @@ def _worked(state: Rows, schema: pa.Schema, steps: Sequence[Step]) -> _Done:
         return state, state.batches(schema)
     except Exception as error:  # raised in its turn, after what came before it
         return state, error
-
-
-def _accounted(work: "Future[_Done]", task: Task) -> Iterable[pa.RecordBatch]:
-    state, found = work.result()
-    state.account(task)
-    if isinstance(found, Exception):
-        raise found
-    return found
 
 
 def _placed(problem: Problem, place: str, operation: Operation) -> Problem:

@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import pyarrow as pa
 
+from lumos_dagster.ahead import in_order
 from lumos_dagster.connectors.csv.rendering import Renderer, formula_rows, formulas_in
 from lumos_dagster.conversion import as_text
 from lumos_dagster.errors import DataError
@@ -54,7 +55,6 @@ class Pour:
         self.task = task
         self._renderer = renderer
         self._rejects_formulas = rejects_formulas
-        self._seen = 0
 
     @property
     def written_names(self) -> list[str]:
@@ -76,20 +76,29 @@ class Pour:
     def into(self, rows: pa.RecordBatchReader, encoder: Encoder, write: Callable[[bytes], Any]) -> int:
         """Write every batch; how many rows that were."""
         written = 0
-        for batch in rows:
-            kept, numbers = batch, np.arange(self._seen + 1, self._seen + batch.num_rows + 1)
-            if self._rejects_formulas:
-                formulas = formula_rows(batch.select(self.names))
+        for batch, first, formulas, lines in in_order(rows, self._rendered):
+            kept, numbers, data = batch, np.arange(first, first + batch.num_rows), encoder.encode(lines)
+            if formulas is not None:
                 kept, numbers = self._without(kept, numbers, dict(self._formulas(kept, formulas)))
-            data = encoder.encode(self._renderer.rows(kept.select(self.names)))
+                data = encoder.encode(self._renderer.rows(kept.select(self.names)))
             if data is None:
                 kept, numbers = self._without(kept, numbers, dict(self._unwritable(kept, encoder)))
                 data = self._encoded(self._renderer.rows(kept.select(self.names)), encoder)
             write(data)
             self.task.accept(kept)
             written += kept.num_rows
-            self._seen += batch.num_rows
         return written
+
+    def _rendered(
+        self, batch: pa.RecordBatch, first: int
+    ) -> tuple[pa.RecordBatch, int, pa.BooleanArray | None, str | None]:
+        """The batch, the number of its first row, which rows are bad since they hold formulas (None where no row
+        does), and the lines of a batch without such.
+        """
+        chosen = batch.select(self.names)
+        if self._rejects_formulas and (formulas := formula_rows(chosen)).true_count:
+            return batch, first, formulas, None
+        return batch, first, None, self._renderer.rows(chosen)
 
     def _without(
         self, batch: pa.RecordBatch, numbers: "np.ndarray[Any, Any]", faults: dict[int, _Fault]

@@ -119,7 +119,7 @@ def test_a_file_made_anew_since_is_appended_to_again(tmp_path: Path, book: Book)
 
 
 _KILLED = """
-import os, signal, sys
+import os, pathlib, signal, sys
 import pyarrow as pa
 from datetime import UTC, datetime
 from lumos_dagster.accounting import Book
@@ -128,6 +128,8 @@ from lumos_dagster.values import RunContext
 
 def batches():
     yield pa.record_batch({"id": [2], "name": ["half written"]})
+    while "half written" not in pathlib.Path(sys.argv[1]).read_text():  # batches are taken before they are written
+        yield pa.RecordBatch.from_pylist([], schema)
     os.kill(os.getpid(), signal.SIGKILL)
 
 schema = pa.schema([("id", pa.int64()), ("name", pa.string())])
