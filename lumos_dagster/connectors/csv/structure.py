@@ -1,4 +1,8 @@
-"""A check of a block's structure by counting its quotes: vectorised, without reading a field."""
+"""A check of a block's structure by counting its quotes: 64 bytes at a time, without reading a field.
+
+Each kind of byte is a mask with a bit for each byte of the buffer, 64 of them to a word, the first one lowest.
+Source of the way: G. Langdale and D. Lemire, Parsing Gigabytes of JSON per Second, https://arxiv.org/abs/1902.08318.
+"""
 
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -7,8 +11,7 @@ import numpy as np
 
 from lumos_dagster.connectors.csv.dialect import Dialect
 
-_CR, _LF = 13, 10
-_Marks: TypeAlias = "np.ndarray[Any, np.dtype[Any]]"
+_Mask: TypeAlias = "np.ndarray[Any, np.dtype[np.uint64]]"
 
 
 @dataclass(frozen=True)
@@ -35,24 +38,31 @@ def cut(buffer: bytes, dialect: Dialect, eof: bool) -> Cut:
     """
     if _is_odd(buffer, dialect):
         return Cut(sound=False)
-    marks: _Marks = np.frombuffer(buffer, np.uint8)
-    ends = _line_ends(marks, eof) if b"\r" in buffer else np.flatnonzero(marks == _LF)
-    quotes: _Marks = (
-        np.flatnonzero(marks == dialect.quote[0]) if dialect.quote in buffer and dialect.quote else ends[:0]
-    )
-    outside = ends[np.searchsorted(quotes, ends) % 2 == 0] if len(quotes) else ends
-    if not len(outside):
-        return Cut(sound=not eof and _quotes_fit(marks, quotes, dialect, opening=True))
-    end = int(outside[-1]) + 1
-    quotes = quotes[: np.searchsorted(quotes, end)]
-    lengths = np.diff(outside, prepend=-1) - 1
-    blank = (lengths == 0) | ((lengths == 1) & (marks[outside] == _LF) & (marks[outside - 1] == _CR))
+    feeds, quotes = _mask(buffer, b"\n"), _mask(buffer, dialect.quote)
+    returns = _mask(buffer, b"\r" if b"\r" in buffer else b"")
+    inside = _behind_odd(quotes)
+    edges = feeds | returns | quotes | _mask(buffer, dialect.delimiter[:1])
+    opening = quotes & inside & ~_behind(edges, at_the_start=True)
+    closing = quotes & ~inside & ~_before(edges)
+    ends = _line_ends(feeds, returns)
+    if buffer.endswith(b"\r") and not eof:  # it may be half of a CR LF
+        ends[-1] &= _up_to(len(buffer) - 1) >> np.uint64(1)
+    outside = ends & ~inside
+    if not outside.any():
+        return Cut(sound=not eof and not opening.any())
+    word = int(np.flatnonzero(outside)[-1])
+    last = word * 64 + int(outside[word]).bit_length() - 1
+    begins = _behind(outside, at_the_start=True)
+    blank = outside & (begins | feeds & _behind(returns & begins))
+    for mask in (ends, opening, closing):
+        mask[word] &= _up_to(last)
+    whole = slice(word + 1)
     return Cut(
-        end=end,
-        records=len(outside),
-        blank=int(np.count_nonzero(blank)),
-        lines=int(np.searchsorted(ends, end)),
-        sound=_quotes_fit(marks, quotes, dialect, opening=True) and _quotes_fit(marks, quotes, dialect, opening=False),
+        end=last + 1,
+        records=_count(outside),
+        blank=_count(blank),
+        lines=_count(ends[whole]),
+        sound=not opening[whole].any() and not closing[whole].any(),
     )
 
 
@@ -67,21 +77,49 @@ def _is_odd(buffer: bytes, dialect: Dialect) -> bool:
     )
 
 
-def _line_ends(marks: _Marks, eof: bool) -> _Marks:
-    """Where lines end: LF, CR LF (at its LF) and CR. A CR at the very end may be half of a CR LF."""
-    returns, feeds = np.flatnonzero(marks == _CR), np.flatnonzero(marks == _LF)
-    if returns[-1] == len(marks) - 1 and not eof:
-        returns = returns[:-1]
-    alone = returns[(returns == len(marks) - 1) | (marks[np.minimum(returns + 1, len(marks) - 1)] != _LF)]
-    return np.sort(np.concatenate((feeds, alone))) if len(alone) else feeds
+def _mask(buffer: bytes, mark: bytes) -> _Mask:
+    """Where the byte stands; nowhere if there is none."""
+    words = np.zeros(-(-len(buffer) // 64), "<u8")
+    if mark:
+        bits = np.packbits(np.frombuffer(buffer, np.uint8) == mark[0], bitorder="little")
+        words.view(np.uint8)[: len(bits)] = bits
+    return words
 
 
-def _quotes_fit(marks: _Marks, quotes: _Marks, dialect: Dialect, opening: bool) -> bool:
-    """Whether each opening (or closing) quote has beside it what may be there."""
-    if not len(quotes):
-        return True
-    half = quotes[0::2] if opening else quotes[1::2]
-    at_edge = half == 0 if opening else half == len(marks) - 1
-    beside = marks[np.where(at_edge, half, half - 1 if opening else half + 1)]
-    fits = at_edge | (beside == dialect.quote[0]) | (beside == _LF) | (beside == _CR) | (beside == dialect.delimiter[0])
-    return bool(fits.all())
+def _behind(mask: _Mask, at_the_start: bool = False) -> _Mask:
+    """The bytes right behind those; the first byte, too, if what begins there counts as one behind."""
+    moved = mask << np.uint64(1)
+    moved[1:] |= mask[:-1] >> np.uint64(63)
+    moved[0] |= np.uint64(at_the_start)
+    return moved
+
+
+def _before(mask: _Mask) -> _Mask:
+    """The bytes right before those."""
+    moved = mask >> np.uint64(1)
+    moved[:-1] |= mask[1:] << np.uint64(63)
+    return moved
+
+
+def _behind_odd(quotes: _Mask) -> _Mask:
+    """The bytes up to which the number of quotes is odd, their own counted."""
+    odd = quotes.copy()
+    for bits in (1, 2, 4, 8, 16, 32):
+        odd ^= odd << np.uint64(bits)
+    carried = np.bitwise_xor.accumulate(odd >> np.uint64(63))
+    odd[1:] ^= np.uint64(0) - carried[:-1]
+    return odd
+
+
+def _line_ends(feeds: _Mask, returns: _Mask) -> _Mask:
+    """Where lines end: LF, CR LF (at its LF) and CR."""
+    return feeds | (returns & ~_before(feeds))
+
+
+def _up_to(byte: int) -> np.uint64:
+    """The bits of the byte's word up to its own."""
+    return np.uint64((2 << byte % 64) - 1)
+
+
+def _count(mask: _Mask) -> int:
+    return int(np.bitwise_count(mask).sum())
