@@ -22,6 +22,7 @@ DEFINITIONS = HERE.parent / "lumos_dagster" / "definitions.py"
 LUMOS, OPS, LIMIT = "Lumos, data path", "Lumos, its ops alone", "limit"
 STAGED, DAGSTER = "Lumos, data path, staged", "Lumos, `dagster job execute`"
 FLOOR = "psql \\copy of rows that are in binary form already"
+STAGED_FLOOR = "psql, binary COPY to a file and then from it"
 """What is left to the server whatever the client does: nobody who loads by one COPY is faster."""
 STAGED_TARGET = 1.35
 """Of streaming's time."""
@@ -468,7 +469,16 @@ WORKS = [
         data_path(1.1),
         _duck(lambda bench: f"{bench.postgres}#source", lambda bench: f"{bench.postgres}#lineitem")
         | _ingestr(lambda bench: f"{bench.postgres}#public.source", lambda bench: f"{bench.postgres}#public.lineitem")
-        | _sling(lambda bench: f"{bench.postgres}#public.source", lambda bench: f"{bench.postgres}#public.lineitem"),
+        | _sling(lambda bench: f"{bench.postgres}#public.source", lambda bench: f"{bench.postgres}#public.lineitem")
+        | {
+            STAGED_FLOOR: (
+                "",
+                lambda bench: _bash(
+                    f"psql -q {bench.postgres} -c 'copy source to stdout (format binary)' > kept.bin && "
+                    f"psql -q {bench.postgres} -c 'copy lineitem from stdin (format binary)' < kept.bin"
+                ),
+            )
+        },
         large_targets=data_path(1.1),
     ),
     Work(
