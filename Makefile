@@ -37,6 +37,7 @@ screenshots: .venv/.installed-test ## the pictures of the UI in docs/images, tak
 
 bench: .venv/.installed-test ## Lumos beside psql, DuckDB, ingestr, dlt, .. on 1 million rows; writes docs/performance.md
 	@(command -v sqlite3 && command -v pgloader) >/dev/null || { apt-get update -q && apt-get install -qy --no-install-recommends pgloader sqlite3; } >/dev/null
+	@case "$(BENCH)" in *spark*) apt-get update -q && apt-get install -qy --no-install-recommends default-jre-headless libpostgresql-jdbc-java;; esac >/dev/null
 	$(BIN)/python -m benchmarks.run --write-docs $(BENCH)
 
 kill-matrix: .venv/.installed-test ## kill and harm hundreds of loads, resume each, compare; writes docs/promises.md

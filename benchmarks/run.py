@@ -42,8 +42,9 @@ PACKAGES = {
     "ingestr": ["ingestr==1.1.22"],
     "pgloader": [],  # Debian's; `make bench` installs it
     "sling": ["sling==1.4.11", "sling-linux-amd64==1.4.11"],
+    "spark": ["pyspark==4.1.4"],  # and Debian's Java and driver; `make bench` installs them where it is asked for
 }  # fmt: skip
-ON_REQUEST = ("sling",)
+ON_REQUEST = ("sling", "spark")
 """Peers so slow that they are measured only where they are asked for."""
 
 

@@ -299,6 +299,15 @@ def _sling(source: Callable[[Bench], str], target: Callable[[Bench], str]) -> di
     return {"sling": ("sling", command)}
 
 
+def _spark(source: Callable[[Bench], str], target: Callable[[Bench], str]) -> dict[str, tuple[str, Command]]:
+    """Places as DuckDB's."""
+
+    def command(bench: Bench) -> list[str]:
+        return bench.peer("spark", "spark_load.py", source(bench), target(bench), json.dumps(COLUMNS))
+
+    return {"Spark, local": ("spark", command)}
+
+
 def _to_postgres(environment: str, script: str, *more: str) -> tuple[str, Command]:
     return environment, lambda bench: bench.peer(
         environment, script, str(bench.rows.file), bench.postgres, "lineitem", *more
@@ -367,6 +376,7 @@ WORKS = [
             **_duck(lambda bench: f"csv:{bench.rows.file}", lambda bench: f"{bench.postgres}#lineitem"),
             **_ingestr(lambda bench: f"csv://{bench.rows.file}#x", lambda bench: f"{bench.postgres}#public.lineitem"),
             **_sling(lambda bench: str(bench.rows.file), lambda bench: f"{bench.postgres}#public.lineitem"),
+            **_spark(lambda bench: f"csv:{bench.rows.file}", lambda bench: f"{bench.postgres}#lineitem"),
             "pgloader": ("pgloader", _pgloader),
             "pandas, to_sql by COPY": _to_postgres("pandas", "frames.py"),
             "dlt, its best settings": _to_postgres("dlt", "dlt_load.py", "best"),
@@ -470,6 +480,7 @@ WORKS = [
         _duck(lambda bench: f"{bench.postgres}#source", lambda bench: f"{bench.postgres}#lineitem")
         | _ingestr(lambda bench: f"{bench.postgres}#public.source", lambda bench: f"{bench.postgres}#public.lineitem")
         | _sling(lambda bench: f"{bench.postgres}#public.source", lambda bench: f"{bench.postgres}#public.lineitem")
+        | _spark(lambda bench: f"{bench.postgres}#source", lambda bench: f"{bench.postgres}#lineitem")
         | {
             STAGED_FLOOR: (
                 "",

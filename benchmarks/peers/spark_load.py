@@ -1,0 +1,44 @@
+"""Spark on this machine, by its CSV reader and JDBC: python spark_load.py FROM TO COLUMNS.
+
+A place is csv:PATH or URL#TABLE, the latter in PostgreSQL. COLUMNS are those of a file with their types, as JSON. The
+driver is Debian's libpostgresql-jdbc-java; it is told to make one statement of many rows, as Spark does not by itself.
+"""
+
+import json
+import sys
+from typing import Any
+
+from pyspark.sql import DataFrame, SparkSession
+
+DRIVER = "/usr/share/java/postgresql.jar"
+PROPERTIES = {"driver": "org.postgresql.Driver", "batchsize": "10000", "reWriteBatchedInserts": "true"}
+
+
+def main(source: str, target: str, columns: str) -> None:
+    """On all cores; each part of the rows is a transaction of its own."""
+    builder: Any = SparkSession.builder
+    session = builder.master("local[*]").config("spark.jars", DRIVER).config("spark.ui.enabled", "false").getOrCreate()
+    url, _, table = target.partition("#")
+    _rows(session, source, json.loads(columns)).write.jdbc(_address(url), table, "append", PROPERTIES)
+    session.stop()
+
+
+def _rows(session: SparkSession, source: str, columns: dict[str, str]) -> DataFrame:
+    if source.startswith("csv:"):
+        types = {
+            name: "string" if kind.startswith(("varchar", "char", "text")) else kind for name, kind in columns.items()
+        }
+        schema = ", ".join(f"{name} {kind}" for name, kind in types.items())
+        return session.read.csv(source[4:], schema, header=True)
+    url, _, table = source.partition("#")
+    return session.read.jdbc(_address(url), table, properties={"driver": PROPERTIES["driver"], "fetchsize": "10000"})
+
+
+def _address(url: str) -> str:
+    """postgresql://USER@HOST/DATABASE as JDBC writes it."""
+    user, _, place = url.partition("://")[2].rpartition("@")
+    return f"jdbc:postgresql://{place}?user={user}"
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:4])
