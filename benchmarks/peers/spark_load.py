@@ -20,7 +20,11 @@ def main(source: str, target: str, columns: str) -> None:
     session = builder.master("local[*]").config("spark.jars", DRIVER).config("spark.ui.enabled", "false").getOrCreate()
     url, _, table = target.partition("#")
     _rows(session, source, json.loads(columns)).write.jdbc(_address(url), table, "append", PROPERTIES)
+    gateway = session.sparkContext._gateway
     session.stop()
+    gateway.shutdown()
+    gateway.proc.stdin.close()  # at which it ends
+    gateway.proc.wait()  # so that its time counts as this process's
 
 
 def _rows(session: SparkSession, source: str, columns: dict[str, str]) -> DataFrame:
