@@ -24,11 +24,23 @@ class Number(str):
 def load(text: str) -> Any:
     """The document; BAD where it is none."""
     try:
-        found = json.loads(text, parse_int=Number, parse_float=Number, parse_constant=_no_number)
-        json.dumps(found, ensure_ascii=False).encode()  # half a surrogate pair is no text
+        found = json.loads(
+            text, parse_int=Number, parse_float=Number, parse_constant=_no_number, object_pairs_hook=_object
+        )
+        _check_texts(found)
     except (ValueError, RecursionError):
         return BAD
     return found if _depth(text) <= DEEPEST else BAD
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    _check_texts(pairs)  # also of a value that a later one of the same name replaces
+    return dict(pairs)
+
+
+def _check_texts(found: Any) -> None:
+    """UnicodeEncodeError for half a surrogate pair, which is no text."""
+    json.dumps(found, ensure_ascii=False).encode()
 
 
 def dump(value: Any) -> str:

@@ -29,6 +29,7 @@ ANYTHING = st.lists(PARTS, max_size=9).map("".join)
 @example(["[" * DEEPEST + "]" * DEEPEST, "[" * (DEEPEST + 1) + "]" * (DEEPEST + 1), "]" * 9, "[" * 100_000])
 @example(['[",1]', '{":1}', "[-,1]", "[t,1]", "{t:1}", "[1:2]", "[[:1]", "{},", "1,", '"a":', ",1", "[,]", "[1,,2]"])
 @example(['{"a":', "1}", '{"a":1}{"b":2}', '"a" "b"', "", " "])
+@example(['{"a": "\\ud800", "a": 1}', '{"a": {"b": ["\\ud800"]}, "a": 1}', '{"a": 2, "a": 1}'])
 def test_what_is_json_is_what_python_says(documents: list[str]) -> None:
     column = pa.array(documents, pa.string())
 
