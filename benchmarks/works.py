@@ -22,8 +22,9 @@ DEFINITIONS = HERE.parent / "lumos_dagster" / "definitions.py"
 LUMOS, OPS, LIMIT = "Lumos, data path", "Lumos, its ops alone", "limit"
 STAGED, DAGSTER = "Lumos, data path, staged", "Lumos, `dagster job execute`"
 FLOOR = "psql \\copy of rows that are in binary form already"
-STAGED_FLOOR = "psql, binary COPY to a file and then from it"
 """What is left to the server whatever the client does: nobody who loads by one COPY is faster."""
+STAGED_FLOOR = "psql, binary COPY to a file and then from it"
+"""What keeping rows in between costs whoever does it: one server works after the other."""
 STAGED_TARGET = 1.35
 """Of streaming's time."""
 

@@ -18,8 +18,7 @@ def main(source: str, target: str, columns: str) -> None:
     """On all cores; each part of the rows is a transaction of its own."""
     builder: Any = SparkSession.builder
     session = builder.master("local[*]").config("spark.jars", DRIVER).config("spark.ui.enabled", "false").getOrCreate()
-    url, _, table = target.partition("#")
-    _rows(session, source, json.loads(columns)).write.jdbc(_address(url), table, "append", PROPERTIES)
+    _rows(session, source, json.loads(columns)).write.jdbc(*_place(target), "append", PROPERTIES)
     gateway = session.sparkContext._gateway
     session.stop()
     gateway.shutdown()
@@ -29,19 +28,17 @@ def main(source: str, target: str, columns: str) -> None:
 
 def _rows(session: SparkSession, source: str, columns: dict[str, str]) -> DataFrame:
     if source.startswith("csv:"):
-        types = {
-            name: "string" if kind.startswith(("varchar", "char", "text")) else kind for name, kind in columns.items()
-        }
+        types = {name: "string" if kind.startswith("varchar") else kind for name, kind in columns.items()}
         schema = ", ".join(f"{name} {kind}" for name, kind in types.items())
         return session.read.csv(source[4:], schema, header=True)
-    url, _, table = source.partition("#")
-    return session.read.jdbc(_address(url), table, properties={"driver": PROPERTIES["driver"], "fetchsize": "10000"})
+    return session.read.jdbc(*_place(source), properties={"driver": PROPERTIES["driver"], "fetchsize": "10000"})
 
 
-def _address(url: str) -> str:
-    """postgresql://USER@HOST/DATABASE as JDBC writes it."""
-    user, _, place = url.partition("://")[2].rpartition("@")
-    return f"jdbc:postgresql://{place}?user={user}"
+def _place(place: str) -> tuple[str, str]:
+    """The address in postgresql://USER@HOST/DATABASE#TABLE as JDBC writes it, and the table."""
+    url, _, table = place.partition("#")
+    user, _, server = url.partition("://")[2].rpartition("@")
+    return f"jdbc:postgresql://{server}?user={user}", table
 
 
 if __name__ == "__main__":

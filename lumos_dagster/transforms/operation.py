@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Annotated, Any, ClassVar, TypeAlias
+from typing import Annotated, Any, ClassVar
 
 import pyarrow as pa
 from pydantic import AliasChoices, BeforeValidator, Field, GetJsonSchemaHandler, model_validator
@@ -19,7 +19,6 @@ from lumos_dagster.transforms.rows import Check, Rows, Step
 
 NAME_KEYS = ("operation", "type")
 """The keys under which an operation names itself."""
-_Done: TypeAlias = tuple[Rows, Iterable[pa.RecordBatch] | Exception]
 
 
 class Operation(StrictModel, ABC):
@@ -116,8 +115,16 @@ def run_all(
     No message shows a value of the columns in `hidden`.
     """
 
-    def worked(batch: pa.RecordBatch, first: int) -> _Done:
-        return _worked(Rows(batch, first, task.on_error, hidden), schema, steps)
+    def worked(batch: pa.RecordBatch, first: int) -> tuple[Rows, Iterable[pa.RecordBatch] | Exception]:
+        """A batch after all steps: what the accounts must know, and what comes out of it, or why nothing does."""
+        state = Rows(batch, first, task.on_error, hidden)
+        try:
+            for step in steps:
+                if state.height:
+                    step(state)
+            return state, state.batches(schema)
+        except Exception as error:  # raised in its turn, after what came before it
+            return state, error
 
     def batches() -> Iterator[pa.RecordBatch]:
         for state, found in in_order(rows, worked, workers=1 if in_turn else 0):
@@ -127,17 +134,6 @@ def run_all(
             yield from found
 
     return pa.RecordBatchReader.from_batches(schema, batches())
-
-
-def _worked(state: Rows, schema: pa.Schema, steps: Sequence[Step]) -> _Done:
-    """A batch after all steps: what the accounts must know, and what comes out of it, or why nothing does."""
-    try:
-        for step in steps:
-            if state.height:
-                step(state)
-        return state, state.batches(schema)
-    except Exception as error:  # raised in its turn, after what came before it
-        return state, error
 
 
 def _placed(problem: Problem, place: str, operation: Operation) -> Problem:

@@ -80,10 +80,10 @@ class Pour:
             kept, numbers, data = batch, np.arange(first, first + batch.num_rows), encoder.encode(lines)
             if formulas is not None:
                 kept, numbers = self._without(kept, numbers, dict(self._formulas(kept, formulas)))
-                data = encoder.encode(self._renderer.rows(kept.select(self.names)))
+                data = encoder.encode(self._lines(kept))
             if data is None:
                 kept, numbers = self._without(kept, numbers, dict(self._unwritable(kept, encoder)))
-                data = self._encoded(self._renderer.rows(kept.select(self.names)), encoder)
+                data = self._encoded(self._lines(kept), encoder)
             write(data)
             self.task.accept(kept)
             written += kept.num_rows
@@ -95,10 +95,13 @@ class Pour:
         """The batch, the number of its first row, which rows are bad since they hold formulas (None where no row
         does), and the lines of a batch without such.
         """
-        chosen = batch.select(self.names)
-        if self._rejects_formulas and (formulas := formula_rows(chosen)).true_count:
+        if self._rejects_formulas and (formulas := formula_rows(batch.select(self.names))).true_count:
             return batch, first, formulas, None
-        return batch, first, None, self._renderer.rows(chosen)
+        return batch, first, None, self._lines(batch)
+
+    def _lines(self, batch: pa.RecordBatch) -> str | None:
+        """None where a value would need a quote and there are none."""
+        return self._renderer.rows(batch.select(self.names))
 
     def _without(
         self, batch: pa.RecordBatch, numbers: "np.ndarray[Any, Any]", faults: dict[int, _Fault]
