@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from queue import Empty, Queue
 from threading import Event, Thread
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import pyarrow as pa
 
@@ -20,6 +20,30 @@ _MOST_HELD = 64 << 20
 
 Item = TypeVar("Item")
 Made = TypeVar("Made")
+
+
+class Sized(Protocol):
+    """What takes memory."""
+
+    @property
+    def nbytes(self) -> int:
+        """How much, in bytes."""
+
+
+Work = TypeVar("Work", bound=Sized)
+
+
+@dataclass(frozen=True)
+class Numbered:
+    """A batch, and the number of its first row, from 1."""
+
+    batch: pa.RecordBatch
+    first: int
+
+    @property
+    def nbytes(self) -> int:
+        """The batch's."""
+        return self.batch.nbytes
 
 
 @dataclass
@@ -70,26 +94,46 @@ def _taken(queue: "Queue[Any]") -> Iterator[Any]:
         raise item.error
 
 
-def in_order(
-    rows: Iterable[pa.RecordBatch], work: Callable[[pa.RecordBatch, int], Made], workers: int = 0
-) -> Iterator[Made]:
-    """What `work` makes of each batch and the number of its first row, from 1; of several at the same time.
+def most_workers() -> int:
+    """How many threads may work at the same time."""
+    return min(pa.cpu_count(), _MOST_WORKERS)
 
-    `workers` is how many at most, by default as many as there are cores. What `work` raises comes in its place.
+
+def numbered(rows: Iterable[pa.RecordBatch]) -> Iterator[Numbered]:
+    """Each batch with the number of its first row."""
+    first = 1
+    for batch in rows:
+        yield Numbered(batch, first)
+        first += batch.num_rows
+
+
+def in_order(items: Iterable[Work], work: Callable[[Work], Made], workers: int = 0) -> Iterator[Made]:
+    """What `work` makes of each item; of several at the same time.
+
+    `workers` is how many at most, by default as many as there are cores. What `work` raises comes in its place, and so
+    does what making an item raises.
     """
-    workers = workers or min(pa.cpu_count(), _MOST_WORKERS)
-    first, held = 1, 0
+    workers, source, held = workers or most_workers(), iter(items), 0
+    failed: Exception | None = None
     with ThreadPoolExecutor(workers, "work") as pool:
         under_way: deque[tuple[int, Future[Made]]] = deque()
-        for batch in rows:
-            size = batch.nbytes
+        while True:
+            try:
+                item = next(source)
+            except StopIteration:
+                break
+            except Exception as error:  # raised behind what came before it
+                failed = error
+                break
+            size = item.nbytes
             while under_way and (len(under_way) > workers or held + size > _MOST_HELD):
                 gone, done = under_way.popleft()
                 held -= gone
                 yield done.result()
             held += size
-            under_way.append((size, pool.submit(work, batch, first)))
-            first += batch.num_rows
-            del batch
+            under_way.append((size, pool.submit(work, item)))
+            del item
         while under_way:
             yield under_way.popleft()[1].result()
+    if failed is not None:
+        raise failed

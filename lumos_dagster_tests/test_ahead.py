@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pyarrow as pa
 import pytest
 
-from lumos_dagster.ahead import ahead, in_order
+from lumos_dagster.ahead import Numbered, ahead, in_order, numbered
 
 
 def test_all_items_come_in_their_order() -> None:
@@ -80,23 +80,34 @@ def _batches(*sizes: int) -> Iterator[pa.RecordBatch]:
 def test_several_batches_are_worked_on_at_the_same_time_and_come_in_their_order() -> None:
     second = threading.Event()
 
-    def work(batch: pa.RecordBatch, first: int) -> tuple[int, int, bool]:
-        if first > 1:
+    def work(rows: Numbered) -> tuple[int, int, bool]:
+        if rows.first > 1:
             second.set()
-        return first, batch.num_rows, second.wait(10)
+        return rows.first, rows.batch.num_rows, second.wait(10)
 
-    assert list(in_order(_batches(3, 0, 2), work, workers=2)) == [(1, 3, True), (4, 0, True), (4, 2, True)]
+    assert list(in_order(numbered(_batches(3, 0, 2)), work, workers=2)) == [(1, 3, True), (4, 0, True), (4, 2, True)]
 
 
 def test_what_one_of_them_raises_comes_behind_what_was_made_before_it() -> None:
-    def work(batch: pa.RecordBatch, first: int) -> int:
-        if first == 2:
+    def work(rows: Numbered) -> int:
+        if rows.first == 2:
             raise ValueError("the second")
-        return first
+        return rows.first
 
-    made = in_order(_batches(1, 1, 1), work, workers=2)
+    made = in_order(numbered(_batches(1, 1, 1)), work, workers=2)
     assert next(made) == 1
     with pytest.raises(ValueError, match="the second"):
+        next(made)
+
+
+def test_what_making_one_of_them_raises_comes_behind_what_was_made_before_it() -> None:
+    def broken() -> Iterator[pa.RecordBatch]:
+        yield from _batches(3, 4)
+        raise ValueError("the third")
+
+    made = in_order(broken(), lambda batch: batch.num_rows, workers=2)
+    assert [next(made), next(made)] == [3, 4]
+    with pytest.raises(ValueError, match="the third"):
         next(made)
 
 
@@ -108,7 +119,7 @@ def test_few_large_batches_are_held_at_a_time() -> None:
             taken.append(number)
             yield pa.record_batch({"text": ["x" * (40 << 20)]})
 
-    made = in_order(large(), lambda batch, first: first, workers=8)
+    made = in_order(numbered(large()), lambda rows: rows.first, workers=8)
     assert next(made) == 1
     assert len(taken) == 2
     assert list(made) == list(range(2, 9))

@@ -11,7 +11,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from lumos_dagster.accounting import OnError, Task
-from lumos_dagster.ahead import in_order
+from lumos_dagster.ahead import Numbered, in_order, numbered
 from lumos_dagster.errors import ConfigError, Problem
 from lumos_dagster.interface import StrictModel
 from lumos_dagster.transforms.columns import Columns
@@ -115,9 +115,9 @@ def run_all(
     No message shows a value of the columns in `hidden`.
     """
 
-    def worked(batch: pa.RecordBatch, first: int) -> tuple[Rows, Iterable[pa.RecordBatch] | Exception]:
+    def worked(rows: Numbered) -> tuple[Rows, Iterable[pa.RecordBatch] | Exception]:
         """A batch after all steps: what the accounts must know, and what comes out of it, or why nothing does."""
-        state = Rows(batch, first, task.on_error, hidden)
+        state = Rows(rows.batch, rows.first, task.on_error, hidden)
         try:
             for step in steps:
                 if state.height:
@@ -127,7 +127,7 @@ def run_all(
             return state, error
 
     def batches() -> Iterator[pa.RecordBatch]:
-        for state, found in in_order(rows, worked, workers=1 if in_turn else 0):
+        for state, found in in_order(numbered(rows), worked, workers=1 if in_turn else 0):
             state.account(task)
             if isinstance(found, Exception):
                 raise found

@@ -1,8 +1,9 @@
-"""Reads CSV bytes block by block: pyarrow takes what is sound by its structure, the strict scanner all else."""
+"""Cuts CSV bytes into pieces, each to be read by itself: by pyarrow where it is sound, else by the strict scanner."""
 
 import codecs
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -48,6 +49,11 @@ class Stretch:
             here = record.at
             yield replace(record, at=offset)
 
+    def broken(self, record: Record) -> DataError:
+        """What is wrong with a placed record that nothing behind it can be read for."""
+        start = repr(record.text[:60].decode(errors="replace"))
+        return DataError(f"{self.stream.name}, line {record.line}, byte {record.at}: {record.reason}: {start}")
+
     def rows(self, width: int) -> Iterator[Record]:
         """The records that are rows of so many fields."""
         return (row for row in self.scanner().records() if not row.misfit(width) and not row.passed_over(width))
@@ -67,6 +73,14 @@ class Block:
     def name(self) -> str:
         """What messages call the file."""
         return self.stretch.stream.name
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Whole records, so many bytes of them. `read` needs none of those before, and may be called in any thread."""
+
+    nbytes: int
+    read: Callable[[], Block]
 
 
 class CsvBlocks:
@@ -93,7 +107,7 @@ class CsvBlocks:
             record = next(stretch.placed(scanner.records()), None)
             if record is not None:
                 if record.reason:
-                    raise self._broken(record)
+                    raise stretch.broken(record)
                 if take:
                     self._advance(scanner)
                 return record
@@ -101,21 +115,22 @@ class CsvBlocks:
                 return None
             self._grow()
 
-    def blocks(self, width: int, wanted: list[int]) -> Iterator[Block]:
+    def pieces(self, width: int, wanted: list[int]) -> Iterator[Piece]:
         """The `wanted` columns of all rows, which have `width` fields. A blank line is a row only if that is 1."""
         while True:
             if len(self._buffer) < self._block_bytes:
                 self._fill()
             if not self._buffer:
                 return
+            stretch = self._stretch()
             found = cut(self._buffer, self._dialect, self._eof)
-            if found.sound and not found.end:
-                self._grow()
+            if found.sound and found.end:
+                self._advance(found)
+                yield Piece(found.end, partial(_sound, stretch, found, width, wanted))
                 continue
-            block = self._fast(found, width, wanted) if found.sound else None
-            block = block or self._strict(width, wanted)
+            block = None if found.sound else self._strict(stretch, width, wanted)
             if block:
-                yield block
+                yield Piece(len(stretch.buffer), partial(_same, block))
             else:
                 self._grow()
 
@@ -158,77 +173,90 @@ class CsvBlocks:
         self._buffer = self._buffer[taken.end :]
         self.line = taken.line if isinstance(taken, Scanner) else self.line + taken.lines
 
-    def _broken(self, record: Record) -> DataError:
-        start = repr(record.text[:60].decode(errors="replace"))
-        return DataError(f"{self._stream.name}, line {record.line}, byte {record.at}: {record.reason}: {start}")
-
-    def _fast(self, found: Cut, width: int, wanted: list[int]) -> Block | None:
-        """The sound records by pyarrow; None where it finds a ragged row or wrong bytes, or miscounts."""
-        data, delimiter = memoryview(self._buffer)[: found.end], self._dialect.delimiter
-        if self._buffer.startswith(codecs.BOM_UTF8):  # pyarrow would take it away, whatever block this is
-            return None
-        if len(delimiter) > 1:
-            if _STAND_IN in self._buffer:
-                return None
-            data, delimiter = memoryview(bytes(data).replace(delimiter, _STAND_IN)), _STAND_IN
-        names = [f"f{index}" for index in range(width)]
-        blank = found.blank if width > 1 else 0
-        reads_all = len(wanted) == width
-        try:
-            if reads_all:  # then its bytes are checked at once, in a tenth of the time that it takes value by value
-                _check_utf8(data)
-            table = pyarrow.csv.read_csv(
-                pa.BufferReader(data),  # type: ignore[arg-type] # the stubs know no Arrow files
-                pyarrow.csv.ReadOptions(use_threads=False, block_size=found.end + 1, column_names=names),
-                pyarrow.csv.ParseOptions(
-                    delimiter=delimiter.decode(),
-                    quote_char=self._dialect.quote.decode() or False,
-                    newlines_in_values=True,
-                    ignore_empty_lines=width > 1,
-                ),
-                pyarrow.csv.ConvertOptions(
-                    column_types=dict.fromkeys(names, pa.string()),
-                    include_columns=[names[index] for index in wanted],
-                    null_values=[text.decode() for text in self._dialect.nulls],
-                    strings_can_be_null=True,
-                    quoted_strings_can_be_null=False,
-                    check_utf8=not reads_all,
-                ),
-            )
-        except pa.ArrowInvalid:
-            return None
-        rows = found.records - blank
-        if table.num_rows != rows:
-            return None
-        stretch = self._stretch()
-        self._advance(found)
-        # One chunk, as all was one block; none where there are only blank lines. To combine one would copy it.
-        columns: list[Any] = [one.chunk(0) if one.num_chunks else one.combine_chunks() for one in table.columns]
-        return Block(columns, rows, stretch, blank=blank)
-
-    def _strict(self, width: int, wanted: list[int]) -> Block | None:
+    def _strict(self, stretch: Stretch, width: int, wanted: list[int]) -> Block | None:
         """All complete records of the buffer by the scanner; None where there is not one."""
-        rows: list[tuple[bytes | None, ...]] = []
-        before: list[int] = []
-        bad: list[Record] = []
-        blank = 0
-        stretch = self._stretch()
         scanner = stretch.scanner()
-        for record in scanner.records():
-            if record.reason == UNCLOSED:
-                raise self._broken(*stretch.placed([record]))
-            if record.passed_over(width):
-                blank += 1
-            elif record.misfit(width):
-                before.append(len(rows))
-                bad.append(record)
-            else:
-                rows.append(record.fields)
+        block = _scanned(stretch, scanner, width, wanted)
         if not scanner.end:
             return None
         self._advance(scanner)
-        columns: list[pa.Array[Any]] = [pa.array([_text(row[index]) for row in rows], pa.string()) for index in wanted]
-        return Block(columns, len(rows), stretch, list(zip(before, stretch.placed(bad), strict=True)), blank)
+        return block
+
+
+def _same(block: Block) -> Block:
+    return block
+
+
+def _sound(stretch: Stretch, found: Cut, width: int, wanted: list[int]) -> Block:
+    """The records that were cut off, whatever is in them."""
+    return _fast(stretch, found, width, wanted) or _scanned(stretch, stretch.scanner(), width, wanted, found.end)
+
+
+def _fast(stretch: Stretch, found: Cut, width: int, wanted: list[int]) -> Block | None:
+    """The sound records by pyarrow; None where it finds a ragged row or wrong bytes, or miscounts."""
+    data, dialect = memoryview(stretch.buffer)[: found.end], stretch.dialect
+    delimiter = dialect.delimiter
+    if stretch.buffer.startswith(codecs.BOM_UTF8):  # pyarrow would take it away, whatever block this is
+        return None
+    if len(delimiter) > 1:
+        if _STAND_IN in stretch.buffer:
+            return None
+        data, delimiter = memoryview(bytes(data).replace(delimiter, _STAND_IN)), _STAND_IN
+    names = [f"f{index}" for index in range(width)]
+    blank = found.blank if width > 1 else 0
+    reads_all = len(wanted) == width
+    try:
+        if reads_all:  # then its bytes are checked at once, in a tenth of the time that it takes value by value
+            _check_utf8(data)
+        table = pyarrow.csv.read_csv(
+            pa.BufferReader(data),  # type: ignore[arg-type] # the stubs know no Arrow files
+            pyarrow.csv.ReadOptions(use_threads=False, block_size=found.end + 1, column_names=names),
+            pyarrow.csv.ParseOptions(
+                delimiter=delimiter.decode(),
+                quote_char=dialect.quote.decode() or False,
+                newlines_in_values=True,
+                ignore_empty_lines=width > 1,
+            ),
+            pyarrow.csv.ConvertOptions(
+                column_types=dict.fromkeys(names, pa.string()),
+                include_columns=[names[index] for index in wanted],
+                null_values=[text.decode() for text in dialect.nulls],
+                strings_can_be_null=True,
+                quoted_strings_can_be_null=False,
+                check_utf8=not reads_all,
+            ),
+        )
+    except pa.ArrowInvalid:
+        return None
+    if table.num_rows != found.records - blank:
+        return None
+    # One chunk, as all was one block; none where there are only blank lines. To combine one would copy it.
+    columns: list[Any] = [one.chunk(0) if one.num_chunks else one.combine_chunks() for one in table.columns]
+    return Block(columns, table.num_rows, stretch, blank=blank)
+
+
+def _scanned(stretch: Stretch, scanner: Scanner, width: int, wanted: list[int], end: int | None = None) -> Block:
+    """The complete records of the buffer, or those up to its byte `end`."""
+    rows: list[tuple[bytes | None, ...]] = []
+    before: list[int] = []
+    bad: list[Record] = []
+    blank = 0
+    for record in scanner.records():
+        if record.reason == UNCLOSED:
+            raise stretch.broken(*stretch.placed([record]))
+        if record.passed_over(width):
+            blank += 1
+        elif record.misfit(width):
+            before.append(len(rows))
+            bad.append(record)
+        else:
+            rows.append(record.fields)
+        if end is not None and scanner.end >= end:
+            break
+    if end not in (None, scanner.end):
+        raise RuntimeError(f"byte {end} was taken for the end of a record, and is not: {stretch.stream.name}")
+    columns: list[pa.Array[Any]] = [pa.array([_text(row[index]) for row in rows], pa.string()) for index in wanted]
+    return Block(columns, len(rows), stretch, list(zip(before, stretch.placed(bad), strict=True)), blank)
 
 
 def _check_utf8(text: memoryview) -> None:

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import pyarrow as pa
 
-from lumos_dagster.ahead import in_order
+from lumos_dagster.ahead import Numbered, in_order, numbered
 from lumos_dagster.connectors.csv.rendering import Renderer, formula_rows, formulas_in
 from lumos_dagster.conversion import as_text
 from lumos_dagster.errors import DataError
@@ -76,8 +76,9 @@ class Pour:
     def into(self, rows: pa.RecordBatchReader, encoder: Encoder, write: Callable[[bytes], Any]) -> int:
         """Write every batch; how many rows that were."""
         written = 0
-        for batch, first, formulas, lines in in_order(rows, self._rendered):
-            kept, numbers, data = batch, np.arange(first, first + batch.num_rows), encoder.encode(lines)
+        for read, formulas, lines in in_order(numbered(rows), self._rendered):
+            kept, data = read.batch, encoder.encode(lines)
+            numbers = np.arange(read.first, read.first + kept.num_rows)
             if formulas is not None:
                 kept, numbers = self._without(kept, numbers, dict(self._formulas(kept, formulas)))
                 data = encoder.encode(self._lines(kept))
@@ -89,15 +90,13 @@ class Pour:
             written += kept.num_rows
         return written
 
-    def _rendered(
-        self, batch: pa.RecordBatch, first: int
-    ) -> tuple[pa.RecordBatch, int, pa.BooleanArray | None, str | None]:
-        """The batch, the number of its first row, which rows are bad since they hold formulas (None where no row
-        does), and the lines of a batch without such.
+    def _rendered(self, read: Numbered) -> tuple[Numbered, pa.BooleanArray | None, str | None]:
+        """The batch, which of its rows are bad since they hold formulas (None where no row does), and the lines of one
+        without such.
         """
-        if self._rejects_formulas and (formulas := formula_rows(batch.select(self.names))).true_count:
-            return batch, first, formulas, None
-        return batch, first, None, self._lines(batch)
+        if self._rejects_formulas and (formulas := formula_rows(read.batch.select(self.names))).true_count:
+            return read, formulas, None
+        return read, None, self._lines(read.batch)
 
     def _lines(self, batch: pa.RecordBatch) -> str | None:
         """None where a value would need a quote and there are none."""

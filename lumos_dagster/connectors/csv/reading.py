@@ -1,14 +1,16 @@
 """The rows of CSV files as Arrow batches, bad ones booked."""
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lumos_dagster.connectors.csv.blocks import Block, CsvBlocks
+from lumos_dagster.ahead import in_order, most_workers
+from lumos_dagster.connectors.csv.blocks import Block, CsvBlocks, Piece
 from lumos_dagster.connectors.csv.columns import Columns
 from lumos_dagster.connectors.csv.dialect import Dialect, Record
 from lumos_dagster.connectors.csv.packing import Compression
@@ -20,6 +22,8 @@ from lumos_dagster.files import shown
 from lumos_dagster.interface import BadRow, Task
 
 _SHOWN_PROBLEMS = 20
+_READERS = max(1, most_workers() - 1)
+"""Threads that read pieces: one core less than there are, as another thread finds where the pieces end."""
 
 
 @dataclass(frozen=True)
@@ -48,16 +52,14 @@ class CsvFiles:
 
     def blocks(self, columns: Columns) -> Iterator[Block]:
         """All rows as text, bad records passed over."""
-        for url in self._urls:
-            yield from self._blocks_of(url, columns)
+        return in_order(self._pieces(columns), _text, _READERS)
 
     def batches(self, columns: Columns, batch_size: int) -> Generator[pa.RecordBatch]:
         """All rows in their types; what does not fit is booked on the task."""
-        for url in self._urls:
-            for block in self._blocks_of(url, columns):
-                batch = self._batch(block, columns)
-                for start in range(0, batch.num_rows, batch_size):
-                    yield batch.slice(start, batch_size)
+        for block, values in in_order(self._pieces(columns), partial(_typed, columns.types), _READERS):
+            batch = self._batch(block, values, columns)
+            for start in range(0, batch.num_rows, batch_size):
+                yield batch.slice(start, batch_size)
 
     @contextmanager
     def _open(self, url: str) -> Iterator[CsvBlocks]:
@@ -65,7 +67,11 @@ class CsvFiles:
         with open_csv(url, layout.dialect.encoding, layout.compression) as stream:
             yield CsvBlocks(stream, layout.dialect, layout.skip_rows)
 
-    def _blocks_of(self, url: str, columns: Columns) -> Iterator[Block]:
+    def _pieces(self, columns: Columns) -> Iterator[Piece]:
+        for url in self._urls:
+            yield from self._pieces_of(url, columns)
+
+    def _pieces_of(self, url: str, columns: Columns) -> Iterator[Piece]:
         with self._open(url) as text:
             names = header_of(shown(url), text, self._layout)
             if names != columns.found:
@@ -73,9 +79,9 @@ class CsvFiles:
                     f"the columns of {shown(url)} are not those of {shown(self._urls[0])}: "
                     f"{', '.join(names)} against {', '.join(columns.found)}. Read them by an extractor each."
                 )
-            yield from text.blocks(len(names), columns.positions)
+            yield from text.pieces(len(names), columns.positions)
 
-    def _batch(self, block: Block, columns: Columns) -> pa.RecordBatch:
+    def _batch(self, block: Block, values: list[Converted], columns: Columns) -> pa.RecordBatch:
         if block.blank:
             notes = self._task.count.notes
             notes["blank lines"] = notes.get("blank lines", 0) + block.blank
@@ -85,7 +91,6 @@ class CsvFiles:
             for index, (before, record) in enumerate(block.bad)
         )
         self._task.bad_rows(misfits, len(block.bad), "fail" if on_error == "null" else on_error)
-        values = [convert(column, kind) for column, kind in zip(block.columns, columns.types, strict=True)]
         arrays = [converted.values for converted in values]
         if columns.filename:
             arrays.append(pa.repeat(block.name, block.rows))
@@ -131,6 +136,16 @@ class CsvFiles:
                 reason=f"is not {columns.types[column]} {_where(block.name, record)}",
                 row=dict(zip(columns.names, texts, strict=True)),
             )
+
+
+def _text(piece: Piece) -> Block:
+    return piece.read()
+
+
+def _typed(types: Sequence[pa.DataType], piece: Piece) -> tuple[Block, list[Converted]]:
+    """The rows as text, and as their types."""
+    block = piece.read()
+    return block, [convert(column, kind) for column, kind in zip(block.columns, types, strict=True)]
 
 
 def header_of(name: str, text: CsvBlocks, layout: Layout) -> tuple[str, ...]:

@@ -201,7 +201,8 @@ def _read(data: bytes, delimiter: bytes, width: int, block_bytes: int = 1 << 20)
     bad: list[tuple[int, int, str]] = []
     blank = 0
     try:
-        for block in blocks.blocks(width, list(range(width))):
+        for piece in blocks.pieces(width, list(range(width))):
+            block = piece.read()
             bad += [(len(rows) + before, record.line, record.misfit(width)) for before, record in block.bad]
             columns = [[value and value.replace("||", ",") for value in column.to_pylist()] for column in block.columns]
             rows += zip(*columns, strict=True)
