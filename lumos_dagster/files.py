@@ -5,8 +5,9 @@ import re
 import tempfile
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from io import BufferedIOBase, BufferedWriter
+from io import BufferedIOBase, BufferedWriter, FileIO
 from pathlib import Path
 from typing import Any
 
@@ -100,7 +101,7 @@ def open_atomic(url: str, mode: int = 0o666) -> Iterator[BufferedIOBase]:
         with stream:
             yield stream
             stream.flush()
-            os.fsync(stream.fileno())
+            stream.raw.sync()
             beside.replace(target)  # while it is locked still
         _sync_folder(target.parent)
     except BaseException:
@@ -124,16 +125,54 @@ def temporary_file(name: str) -> Iterator[Path]:
             Path(stream.name).unlink()
 
 
+_FLUSH_BYTES = 16 << 20
+
+
+class _Steady(FileIO):
+    """A file that goes to the disk while it is being written, so that its end need not wait for all of it."""
+
+    def __init__(self, path: Path, descriptor: int) -> None:
+        super().__init__(path, "wb", opener=lambda *_: descriptor)
+        self._unflushed = 0
+        self._disk = ThreadPoolExecutor(1, "disk")
+        self._flush: Future[None] | None = None
+
+    def write(self, data: Any, /) -> int:
+        """OSError also for what was written before."""
+        written = super().write(data)
+        self._unflushed += written
+        if self._unflushed >= _FLUSH_BYTES and (self._flush is None or self._flush.done()):
+            self._wait()
+            self._unflushed = 0
+            self._flush = self._disk.submit(os.fsync, self.fileno())
+        return written
+
+    def sync(self) -> None:
+        """All of it is on the disk."""
+        self._wait()
+        os.fsync(self.fileno())
+
+    def close(self) -> None:
+        """Once nobody flushes it."""
+        self._disk.shutdown()
+        super().close()
+
+    def _wait(self) -> None:
+        """The system tells an error of the disk once, to the first who asks."""
+        if self._flush is not None:
+            self._flush.result()
+
+
 _HEAD = 40
 """How much of a file's name goes into that of the one beside it, which must be no longer than a name may be."""
 
 
-def _opened_beside(target: Path, mode: int) -> BufferedWriter:
+def _opened_beside(target: Path, mode: int) -> "BufferedWriter[_Steady]":
     """A new file beside it, locked as long as it is open: a writer that is dead holds no lock any more."""
     while True:
         beside = target.with_name(f".{target.name[:_HEAD]}.{uuid.uuid4().hex[:8]}.tmp")
         descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-        stream = open(beside, "wb", opener=lambda *_, opened=descriptor: opened)  # noqa: SIM115 - has a name
+        stream = BufferedWriter(_Steady(beside, descriptor))
         _lock(stream.fileno(), waits=True)
         if os.fstat(descriptor).st_nlink:
             return stream

@@ -1,8 +1,10 @@
 """Files are written whole or not at all, here and elsewhere."""
 
+import errno
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -72,6 +74,46 @@ def test_overwriting_keeps_a_link_and_who_may_read(tmp_path: Path) -> None:
     assert (tmp_path / "link").is_symlink()
     assert (tmp_path / "file").read_bytes() == b"x"
     assert (tmp_path / "file").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_large_file_goes_to_the_disk_while_it_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before, synced = os.fsync, threading.Event()
+
+    def fsync(descriptor: int) -> None:
+        before(descriptor)
+        synced.set()
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with open_atomic(str(tmp_path / "large")) as stream:
+        for _ in range(5):
+            stream.write(bytes(8 << 20))
+        assert synced.wait(10)
+
+    assert (tmp_path / "large").stat().st_size == 40 << 20
+
+
+def test_what_the_disk_says_behind_the_back_is_heard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk that fails cannot be had here; the system tells of it only once."""
+    before, told = os.fsync, threading.Event()
+
+    def fsync(descriptor: int) -> None:
+        if not told.is_set():
+            told.set()
+            raise OSError(errno.EIO, "Input/output error")
+        before(descriptor)
+
+    def write() -> None:
+        with open_atomic(str(tmp_path / "file")) as stream:
+            stream.write(bytes(20 << 20))
+            assert told.wait(10)
+
+    (tmp_path / "file").write_bytes(b"old")
+    monkeypatch.setattr(os, "fsync", fsync)
+    with pytest.raises(OSError, match="Input/output error"):
+        write()
+
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+    assert content(str(tmp_path / "file")) == b"old"
 
 
 def test_a_folder_is_removed_with_all_in_it(folder: str) -> None:
