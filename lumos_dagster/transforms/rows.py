@@ -53,6 +53,8 @@ class Rows:
         self._made: dict[str, pl.Series] = {}
         self._held: dict[str, Array] = {}
         self._left: pl.Series | None = None
+        self._mask: pl.Series | None = None
+        self._chosen: Array | None = None
 
     @property
     def height(self) -> int:
@@ -76,7 +78,7 @@ class Rows:
             return self._held[name]
         if self._left is None:
             return self._came[name]
-        self._held[name] = self._came[name].take(to_arrow(self._left))
+        self._held[name] = self._of_those_left(self._came[name])
         return self._held[name]
 
     def put(self, name: str, values: pl.Series) -> None:
@@ -168,7 +170,7 @@ class Rows:
         """
         kept = sources.n_unique()
         self._tell_of(filtered=self.height - kept, made=len(sources) - kept)
-        self._left = self._places().gather(sources)
+        self._left, self._mask, self._chosen = self._places().gather(sources), None, None
         self._read = {name: values.gather(sources) for name, values in self._read.items()}
         self._made = {name: values.gather(sources) for name, values in self._made.items()}
         self._held = {name: values.take(to_arrow(sources)) for name, values in self._held.items()}
@@ -226,9 +228,20 @@ class Rows:
         """Where in the batch the rows that are left came from."""
         return self._left if self._left is not None else pl.int_range(self._batch.num_rows, dtype=pl.UInt32, eager=True)
 
+    def _of_those_left(self, values: Array) -> Array:
+        """Of what came, the rows that are left: by a mask, which copies text in half the time, while none is twice."""
+        if self._chosen is None:
+            self._chosen = to_arrow(self._places() if self._mask is None else self._mask)
+        return values.take(self._chosen) if self._mask is None else values.filter(self._chosen)
+
     def _keep(self, keep: pl.Series) -> None:
         if keep.all():
             return
+        if self._left is None:
+            self._mask = keep
+        elif self._mask is not None:
+            self._mask = self._mask.clone().scatter(self._left, keep)
+        self._chosen = None
         self._left = self._places().filter(keep)
         self._read = {name: values.filter(keep) for name, values in self._read.items()}
         self._made = {name: values.filter(keep) for name, values in self._made.items()}
