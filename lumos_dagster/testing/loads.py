@@ -123,7 +123,7 @@ def writes_in_bounded_memory(bench: Bench) -> None:
 
 def reads_in_bounded_memory(bench: Bench) -> None:
     """An extractor holds some batches, not all rows."""
-    table = pa.table({"id": pa.array(range(20_000), pa.int64()), "text": pa.array(["x" * 400] * 20_000, pa.string())})
+    table = pa.table({"id": pa.array(range(20_000), pa.int64()), "text": pa.array(["x" * 2_000] * 20_000, pa.string())})
     name = bench.name()
     bench.load(name, batches_of(table, 1000))
     size, most, before = table.nbytes, 0, pa.total_allocated_bytes()

@@ -18,7 +18,7 @@ from lumos_dagster.transforms.columns import Columns, wrong_type
 from lumos_dagster.transforms.comparison import is_numeric
 from lumos_dagster.transforms.decimals import divide, narrow, wide
 from lumos_dagster.transforms.queried import Queried, Query
-from lumos_dagster.transforms.rows import to_polars
+from lumos_dagster.transforms.series import to_polars
 
 _FUNCTIONS = "count", "count_distinct", "sum", "min", "max", "avg", "first", "last"
 _SHORT = re.compile(rf"({'|'.join(_FUNCTIONS)})\s*(?:\((.*)\))?", re.DOTALL)

@@ -38,7 +38,8 @@ from lumos_dagster.transforms.decimals import (
     wide_constant,
 )
 from lumos_dagster.transforms.formula import Formula, reads_of
-from lumos_dagster.transforms.rows import Rows, to_arrow, to_polars
+from lumos_dagster.transforms.rows import Rows
+from lumos_dagster.transforms.series import to_arrow, to_polars
 
 Sign = Literal["add", "subtract", "multiply", "divide", "modulo"]
 Rounding = Literal["round", "ceil", "floor", "abs"]

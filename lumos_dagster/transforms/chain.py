@@ -18,7 +18,7 @@ from lumos_dagster.problems import near
 from lumos_dagster.transforms.arithmetic import Rounding, Sign, combine, round_off
 from lumos_dagster.transforms.constants import number
 from lumos_dagster.transforms.formula import Formula
-from lumos_dagster.transforms.rows import to_arrow, to_polars
+from lumos_dagster.transforms.series import to_arrow, to_polars
 from lumos_dagster.transforms.texts import CHANGES
 
 _Change: TypeAlias = Callable[[Formula, Sequence[Any]], Formula]

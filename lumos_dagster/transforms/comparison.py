@@ -24,7 +24,7 @@ from lumos_dagster.conversion.frames import only
 from lumos_dagster.conversion.kinds import Array, Kind
 from lumos_dagster.errors import ConfigError, Problem
 from lumos_dagster.transforms.constants import constant, constant_as, number
-from lumos_dagster.transforms.rows import to_arrow, to_polars
+from lumos_dagster.transforms.series import to_arrow, to_polars
 
 Test: TypeAlias = Callable[[pl.Series], pl.Series]
 Compare: TypeAlias = Callable[[Any, Any], Any]

@@ -10,7 +10,7 @@ import pyarrow as pa
 from lumos_dagster.conversion import convert
 from lumos_dagster.conversion.kinds import Array
 from lumos_dagster.errors import ConfigError, DataError, Problem
-from lumos_dagster.transforms.rows import to_polars
+from lumos_dagster.transforms.series import to_polars
 
 
 def constant(value: Any) -> Array:

@@ -9,7 +9,7 @@ from pyarrow import types
 
 from lumos_dagster.conversion import convert
 from lumos_dagster.conversion.kinds import Array, Kind
-from lumos_dagster.transforms.rows import to_arrow, to_polars
+from lumos_dagster.transforms.series import to_arrow, to_polars
 
 NUMBER = pa.decimal128(37, 18)
 """What a text is read as: up to 19 digits before the point and 18 behind it."""

@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 from pyarrow import types
 
 from lumos_dagster.conversion.kinds import Array
-from lumos_dagster.transforms.rows import to_polars
+from lumos_dagster.transforms.series import to_polars
 
 _MOST_KNOWN = 65_536
 """Values that are kept in mind; where there are more of them, looking one up costs as much as the work."""

@@ -20,7 +20,8 @@ from lumos_dagster.transforms.constants import constant, scale_of
 from lumos_dagster.transforms.formula import Formula, column, reads_of
 from lumos_dagster.transforms.functions import bad_of, cast, strict, text_of
 from lumos_dagster.transforms.grammar import TOO_DEEP, Node, parse, place_of, start_of
-from lumos_dagster.transforms.rows import Rows, to_polars
+from lumos_dagster.transforms.rows import Rows
+from lumos_dagster.transforms.series import to_polars
 
 _COMPARISONS: Mapping[type, str] = {
     exp.EQ: "equals",

@@ -12,7 +12,8 @@ from lumos_dagster.conversion.kinds import Kind
 from lumos_dagster.errors import DataError
 from lumos_dagster.transforms.comparison import is_numeric
 from lumos_dagster.transforms.formula import Formula, reads_of
-from lumos_dagster.transforms.rows import Rows, to_arrow, to_polars
+from lumos_dagster.transforms.rows import Rows
+from lumos_dagster.transforms.series import to_arrow, to_polars
 
 Mask: TypeAlias = Callable[[Rows], pl.Series]
 TEXT_CHANGES: Mapping[str, Callable[[pl.Series], pl.Series]] = {

@@ -11,7 +11,7 @@ from lumos_dagster.conversion.kinds import Array
 from lumos_dagster.transforms.decimals import plain
 from lumos_dagster.transforms.documents.grammar import Flags, Places
 from lumos_dagster.transforms.documents.values import Documents, Is, ends_of
-from lumos_dagster.transforms.rows import to_arrow
+from lumos_dagster.transforms.series import to_arrow
 
 EXACT = pa.decimal256(76, 38)
 """What numbers are calculated in: 37 digits before the point, one more where they are rounded up, and 38 behind it."""

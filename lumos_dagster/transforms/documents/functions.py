@@ -18,7 +18,7 @@ from lumos_dagster.transforms.documents.arguments import KINDS, Call, Reference,
 from lumos_dagster.transforms.documents.comparing import EXACT, classes, exactly, in_order
 from lumos_dagster.transforms.documents.grammar import Flags, Places
 from lumos_dagster.transforms.documents.values import FALSE, NULL, TRUE, Documents, Is, joined_by
-from lumos_dagster.transforms.rows import to_arrow
+from lumos_dagster.transforms.series import to_arrow
 
 _TOO_LARGE = 10.0 ** (EXACT.precision - EXACT.scale)
 

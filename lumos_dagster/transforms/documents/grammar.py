@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from lumos_dagster.conversion.kinds import Array
-from lumos_dagster.transforms.rows import to_arrow
+from lumos_dagster.transforms.series import to_arrow
 
 Flags: TypeAlias = NDArray[np.bool_]
 Places: TypeAlias = NDArray[np.int64]

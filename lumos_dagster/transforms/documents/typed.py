@@ -11,7 +11,7 @@ from lumos_dagster.conversion import as_text, convert
 from lumos_dagster.conversion.kinds import Array, Kind
 from lumos_dagster.transforms.documents.grammar import Flags, Places
 from lumos_dagster.transforms.documents.values import NULL, Documents, Is, ends_of
-from lumos_dagster.transforms.rows import to_polars
+from lumos_dagster.transforms.series import to_polars
 from lumos_dagster.transforms.shape import Shape
 
 _MOST_BYTES = 1 << 20

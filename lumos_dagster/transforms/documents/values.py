@@ -12,7 +12,7 @@ from lumos_dagster.conversion.kinds import Array
 from lumos_dagster.conversion.nesting import quoted
 from lumos_dagster.transforms.decimals import plain
 from lumos_dagster.transforms.documents.grammar import Flags, Places, Sign, Tokens, flagged, tokens_of
-from lumos_dagster.transforms.rows import to_arrow
+from lumos_dagster.transforms.series import to_arrow
 
 NULL, FALSE, TRUE = 0, 1, 2
 """The numbers of these values, in all documents."""

@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 from pyarrow import types
 
 from lumos_dagster.conversion.kinds import Array
-from lumos_dagster.transforms.rows import to_polars
+from lumos_dagster.transforms.series import to_polars
 
 US_PER_SECOND = 1_000_000
 

@@ -18,7 +18,8 @@ from lumos_dagster.transforms.columns import Columns
 from lumos_dagster.transforms.moments import UNIX_TOKENS, ZONE_TOKENS, in_zone, parse_format, write
 from lumos_dagster.transforms.operation import OnFields
 from lumos_dagster.transforms.operations.dates import ReadFormat, Zone, date_reader, not_there
-from lumos_dagster.transforms.rows import Rows, Step, to_arrow, to_polars
+from lumos_dagster.transforms.rows import Rows, Step
+from lumos_dagster.transforms.series import to_arrow, to_polars
 
 _JSON = "json"
 _Way: TypeAlias = Callable[[Array], pl.Series]

@@ -27,7 +27,8 @@ from lumos_dagster.transforms.moments import (
     write,
 )
 from lumos_dagster.transforms.operation import Operation
-from lumos_dagster.transforms.rows import Rows, Step, to_polars
+from lumos_dagster.transforms.rows import Rows, Step
+from lumos_dagster.transforms.series import to_polars
 
 
 def _format(text: str) -> str:

@@ -16,7 +16,8 @@ from lumos_dagster.transforms.comparison import is_numeric
 from lumos_dagster.transforms.decimals import NUMBER, spelled, wide
 from lumos_dagster.transforms.operation import Operation
 from lumos_dagster.transforms.operations.text import text_of
-from lumos_dagster.transforms.rows import Step, to_arrow
+from lumos_dagster.transforms.rows import Step
+from lumos_dagster.transforms.series import to_arrow
 
 _PLACES = {"currency": 2}
 _SUFFIX = {"percent": "%"}

@@ -18,7 +18,8 @@ from lumos_dagster.transforms.documents.search import Path
 from lumos_dagster.transforms.documents.typed import as_json, each, shaped, typed
 from lumos_dagster.transforms.operation import Names, Operation
 from lumos_dagster.transforms.operations.text import text_of
-from lumos_dagster.transforms.rows import Rows, Step, to_arrow
+from lumos_dagster.transforms.rows import Rows, Step
+from lumos_dagster.transforms.series import to_arrow
 from lumos_dagster.transforms.shape import shape_of
 
 _JSON = "json"

@@ -11,7 +11,8 @@ from lumos_dagster.errors import ConfigError, Problem
 from lumos_dagster.transforms.columns import Columns
 from lumos_dagster.transforms.constants import constant, constant_as
 from lumos_dagster.transforms.operation import Operation
-from lumos_dagster.transforms.rows import Rows, Step, to_polars
+from lumos_dagster.transforms.rows import Rows, Step
+from lumos_dagster.transforms.series import to_polars
 
 
 class MapValues(Operation):

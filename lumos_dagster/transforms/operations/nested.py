@@ -16,7 +16,8 @@ from lumos_dagster.transforms.columns import Columns, wrong_type
 from lumos_dagster.transforms.documents.objects import read_lists
 from lumos_dagster.transforms.documents.typed import each, shaped
 from lumos_dagster.transforms.operation import Operation
-from lumos_dagster.transforms.rows import Rows, Step, to_arrow
+from lumos_dagster.transforms.rows import Rows, Step
+from lumos_dagster.transforms.series import to_arrow
 from lumos_dagster.transforms.shape import Shape
 
 _TEXTS = Shape(items=Shape(leaf=pa.string()))

@@ -10,7 +10,8 @@ from lumos_dagster.transforms.columns import Columns
 from lumos_dagster.transforms.engine import Hashes
 from lumos_dagster.transforms.operation import OnFields
 from lumos_dagster.transforms.operations.text import text_of
-from lumos_dagster.transforms.rows import Rows, Step, to_arrow, to_polars
+from lumos_dagster.transforms.rows import Rows, Step
+from lumos_dagster.transforms.series import to_arrow, to_polars
 
 
 class Hash(OnFields):

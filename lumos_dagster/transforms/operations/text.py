@@ -7,7 +7,8 @@ from pydantic import AliasChoices, Field
 from lumos_dagster.conversion import as_text, is_text
 from lumos_dagster.transforms.columns import Columns
 from lumos_dagster.transforms.operation import Names, OnFields, Operation
-from lumos_dagster.transforms.rows import Rows, Step, to_polars
+from lumos_dagster.transforms.rows import Rows, Step
+from lumos_dagster.transforms.series import to_polars
 from lumos_dagster.transforms.texts import CHANGES
 
 

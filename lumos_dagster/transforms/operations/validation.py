@@ -13,8 +13,9 @@ from lumos_dagster.transforms.columns import Columns, wrong_type
 from lumos_dagster.transforms.comparison import check_value, tester
 from lumos_dagster.transforms.operation import OnFields
 from lumos_dagster.transforms.operations.patterns import Pattern
-from lumos_dagster.transforms.rows import Rows, Step, polars_holds
+from lumos_dagster.transforms.rows import Rows, Step
 from lumos_dagster.transforms.seen import Seen
+from lumos_dagster.transforms.series import polars_holds
 
 Rule: TypeAlias = Literal["not_null", "unique", "accepted", "range", "pattern", "length"]
 _Judge: TypeAlias = Callable[[pl.Series], pl.Series]
