@@ -89,6 +89,25 @@ def test_lines_are_counted_through_fields_of_many_lines_and_many_blocks(tmp_path
         read(book, path)
 
 
+def test_what_several_threads_read_comes_in_the_order_of_the_files(tmp_path: Path, book: Book) -> None:
+    """Six blocks, each with rows of both kinds of faults, of which one has the strict scanner take the block."""
+    long = b"x" * 1000
+    lines = [b"%d,%s" % (number, long) for number in range(12_000)]
+    for number in range(600, 12_000, 1100):
+        lines[number], lines[number + 1] = b"none," + long, b"%d" % number
+    for name, some in ("a.csv", lines[:6000]), ("b.csv", lines[6000:]):
+        (tmp_path / name).write_bytes(b"\n".join([b"id,text", *some]))
+
+    table = read(book, str(tmp_path / "?.csv"), on_error="reject", types={"id": "int"})
+
+    bad = {number + more for number in range(600, 12_000, 1100) for more in (0, 1)}
+    assert table["id"].to_pylist() == [number for number in range(12_000) if number not in bad]
+    (rejects,) = Path(book.run.storage, "rejects", book.run.run_id).glob("*.jsonl")
+    kept = [json.loads(line) for line in rejects.read_text().splitlines()]
+    assert {reject["number"] for reject in kept} == {number + 1 for number in bad}
+    assert all(f"line {(reject['number'] - 1) % 6000 + 2}," in reject["reason"] for reject in kept)
+
+
 @pytest.mark.parametrize(
     ("header", "message"),
     [
