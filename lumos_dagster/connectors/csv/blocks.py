@@ -122,17 +122,24 @@ class CsvBlocks:
                 self._fill()
             if not self._buffer:
                 return
-            stretch = self._stretch()
-            found = cut(self._buffer, self._dialect, self._eof)
-            if found.sound and found.end:
-                self._advance(found)
-                yield Piece(found.end, partial(_sound, stretch, found, width, wanted))
-                continue
-            block = None if found.sound else self._strict(stretch, width, wanted)
-            if block:
-                yield Piece(len(stretch.buffer), partial(_same, block))
+            piece = self._piece(width, wanted)
+            if piece:
+                yield piece
             else:
                 self._grow()
+
+    def _piece(self, width: int, wanted: list[int]) -> Piece | None:
+        """The whole records of the buffer; None where there is not one. Where they end, only the scanner may know."""
+        stretch, found = self._stretch(), cut(self._buffer, self._dialect, self._eof)
+        taken: Scanner | Cut = found
+        read = partial(_sound, stretch, found, width, wanted)
+        if not found.sound:
+            taken = scanner = stretch.scanner()
+            read = partial(_same, _scanned(stretch, scanner, width, wanted))
+        if not taken.end:
+            return None
+        self._advance(taken)
+        return Piece(taken.end, read)
 
     def _skip_lines(self, many: int) -> None:
         while many:
@@ -172,15 +179,6 @@ class CsvBlocks:
     def _advance(self, taken: Scanner | Cut) -> None:
         self._buffer = self._buffer[taken.end :]
         self.line = taken.line if isinstance(taken, Scanner) else self.line + taken.lines
-
-    def _strict(self, stretch: Stretch, width: int, wanted: list[int]) -> Block | None:
-        """All complete records of the buffer by the scanner; None where there is not one."""
-        scanner = stretch.scanner()
-        block = _scanned(stretch, scanner, width, wanted)
-        if not scanner.end:
-            return None
-        self._advance(scanner)
-        return block
 
 
 def _same(block: Block) -> Block:

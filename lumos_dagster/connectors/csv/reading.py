@@ -52,7 +52,7 @@ class CsvFiles:
 
     def blocks(self, columns: Columns) -> Iterator[Block]:
         """All rows as text, bad records passed over."""
-        return in_order(self._pieces(columns), _text, _READERS)
+        return in_order(self._pieces(columns), lambda piece: piece.read(), _READERS)
 
     def batches(self, columns: Columns, batch_size: int) -> Generator[pa.RecordBatch]:
         """All rows in their types; what does not fit is booked on the task."""
@@ -136,10 +136,6 @@ class CsvFiles:
                 reason=f"is not {columns.types[column]} {_where(block.name, record)}",
                 row=dict(zip(columns.names, texts, strict=True)),
             )
-
-
-def _text(piece: Piece) -> Block:
-    return piece.read()
 
 
 def _typed(types: Sequence[pa.DataType], piece: Piece) -> tuple[Block, list[Converted]]:

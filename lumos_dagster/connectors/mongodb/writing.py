@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from lumos_dagster.ahead import numbered
 from lumos_dagster.connectors.mongodb.bulk import Documents, Part
 from lumos_dagster.connectors.mongodb.client import connected
 from lumos_dagster.connectors.mongodb.documents import Column, columns_of, documents_of, fitting
@@ -84,11 +85,9 @@ def _is_sharded(collection: Documents) -> bool:
 
 def _parts(rows: pa.RecordBatchReader, columns: list[Column], size: int, task: Task) -> Generator[Part]:
     """The good rows as documents; the others are booked as bad."""
-    first = 1
-    for batch in _regrouped(rows, size):
+    for some in numbered(_regrouped(rows, size)):
         task.cancellation.check()
-        yield Part(*fitting(batch, columns, first, task))
-        first += batch.num_rows
+        yield Part(*fitting(some.batch, columns, some.first, task))
 
 
 def _once_by_key(parts: Iterator[Part], mode: Updating, columns: list[Column], schema: pa.Schema) -> Generator[Part]:
