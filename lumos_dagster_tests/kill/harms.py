@@ -23,7 +23,7 @@ LARGEST_FILE = 1_000_000
 ROOM = 1 << 20
 NO_ROOM = ("No space left on device", "is full", "File too large", "disk I/O error")
 PATIENCE = 60.0
-_COMMIT: Mapping[str, bytes] = {"postgresql": b"COMMIT", "mariadb": b"\x03COMMIT"}
+_COMMIT: Mapping[str, bytes] = {"postgresql": b"COMMIT\0", "mariadb": b"\x03COMMIT"}
 _COMMAND = {"insert": "insert", "update": "update", "upsert": "update", "replace": "renameCollection"}
 """Of MongoDB, by mode: the one after whose last coming the target is new."""
 _NEVER = 1 << 60

@@ -65,6 +65,7 @@ class Line:
 _MODES = ("insert", "update", "upsert", "replace", "truncate", "delete_insert")
 _SWAPPED_BY_BATCH = (("postgresql", "replace"), ("mariadb", "replace"))
 """Which load by batches is filled beside the target, so that only its last commit shows."""
+_FILLED_TOGETHER = ("postgresql", "mariadb")
 _NOT_BY_BATCH = ("delete_insert",)
 
 
@@ -80,7 +81,12 @@ def _database(target: str) -> tuple[Line, ...]:
         for mode in _MODES
         if mode not in _NOT_BY_BATCH
     ]
-    return (*whole, *by_batch)
+    together = [
+        Line(target, "replace, connections: 2", "transactional", {"load_mode": "replace", "connections": 2})
+        for filled in _FILLED_TOGETHER
+        if filled == target
+    ]
+    return (*whole, *by_batch, *together)
 
 
 LINES: tuple[Line, ...] = (

@@ -12,6 +12,7 @@ SHORT: tuple[tuple[str, Execution, str], ...] = (
     ("sqlite: insert", "staged", "before commit#2"),
     ("postgresql: upsert, commit: batch", "streaming", "before commit#5"),
     ("mariadb: replace", "streaming", "before swap#1"),
+    ("postgresql: replace, connections: 2", "streaming", "before finish#1"),
     ("csv: append", "staged", "before half append#3"),
     ("mongodb: insert, own _id", "streaming", "before send#4"),
 )
@@ -22,6 +23,7 @@ LONG: tuple[tuple[str, Execution, str], ...] = (
     ("sqlite: upsert", "streaming", "after commit#2"),
     ("postgresql: replace, commit: batch", "staged", "after commit#4"),
     ("postgresql: insert", "streaming", "after commit#2"),
+    ("mariadb: replace, connections: 2", "staged", "before finish#1"),
     ("mariadb: upsert", "staged", "before commit#2"),
     ("csv: overwrite", "streaming", "before batch#3"),
     ("csv: append", "streaming", "before rename#3"),

@@ -90,6 +90,8 @@ class Database(ABC):
     """Whether dates and times are kept, and compared, as text."""
     shares_snapshots: ClassVar[bool] = False
     """Whether several connections can read one state of the data, as `begin_together` lets them."""
+    fills_together: ClassVar[bool] = False
+    """Whether several connections can fill one table at the same time."""
     max_name_bytes: ClassVar[int] = 0
     """How much of a name is kept, where not all of it is."""
     parameters: ClassVar[Mapping[str, str]] = {}

@@ -16,6 +16,7 @@ from lumos_dagster.connectors.jdbc.preparing import Preparing
 from lumos_dagster.connectors.jdbc.session import connect, waiting
 from lumos_dagster.connectors.jdbc.staging import KEYED
 from lumos_dagster.connectors.jdbc.tables import Matched, Table
+from lumos_dagster.connectors.jdbc.together import Others, how_many_others, others
 from lumos_dagster.connectors.jdbc.watermarks import Watermarks
 from lumos_dagster.errors import TerminalError
 from lumos_dagster.interface import Increments, Loader, LoadResult
@@ -73,19 +74,20 @@ class JdbcLoader(LoadOptions, Loader):
         table = Table(address.database, schema, name, self.key_column if self.load_mode in KEYED else ())
         table.check_names()
         ledger = Ledger(table, task)
-        with connect(address, task) as raw:
+        more, rows = how_many_others(self, address.database, rows, task)
+        with connect(address, task) as raw, others(address, more, task) as beside:
             self._begin(raw, [ledger, *([Watermarks(table, task)] if task.windows else [])], address, task)
-            done, doubt = self._load(raw, rows, table, ledger, task)
+            done, doubt = self._load(raw, beside, rows, table, ledger, task)
         if doubt:
             self._ask_the_ledger(table, ledger, task, doubt)
         return done.result
 
     def _load(
-        self, raw: Any, rows: pa.RecordBatchReader, table: Table, ledger: Ledger, task: Task
+        self, raw: Any, beside: Others | None, rows: pa.RecordBatchReader, table: Table, ledger: Ledger, task: Task
     ) -> tuple[Done, Exception | None]:
         """What the load came to, and the driver's error where its last commit may or may not have come through."""
         database = table.database
-        preparing = Preparing(raw, table, self, ledger.key)
+        preparing = Preparing(raw, table, self, ledger.key, beside)
         before = ledger.claim(raw)
         if before is None or before.upto is not None:
             prepared = preparing.make_tables(rows.schema, goes_on=before is not None)
@@ -100,9 +102,11 @@ class JdbcLoader(LoadOptions, Loader):
             return before, None
         if before is None:
             preparing.empty()
-        loading = Loading(raw, prepared.into, prepared.matched, self, task)
+        loading = Loading(raw, prepared.into, prepared.matched, self, task, beside)
         for done in loading.commits(rows, before):
             if done.upto is None:
+                if beside:
+                    beside.commit()
                 preparing.finish(prepared.into)
                 Watermarks(table, task).keep(raw)
             ledger.record(raw, done, self.model_dump_json(exclude={"connection_string", "password"}))

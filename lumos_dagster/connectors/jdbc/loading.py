@@ -15,6 +15,7 @@ from lumos_dagster.connectors.jdbc.passing import Held, Sender
 from lumos_dagster.connectors.jdbc.savepoint import savepoint
 from lumos_dagster.connectors.jdbc.staging import KEYED, POSITION, Staging
 from lumos_dagster.connectors.jdbc.tables import Matched, Table
+from lumos_dagster.connectors.jdbc.together import Others
 from lumos_dagster.errors import DataError
 from lumos_dagster.interface import BATCH_ROWS, LoadResult
 
@@ -28,6 +29,7 @@ class Loading:
     matched: Matched
     options: LoadOptions
     task: Task
+    others: Others | None = None
     _fitting: Fitting = field(init=False)
 
     def __post_init__(self) -> None:
@@ -103,7 +105,7 @@ class Loading:
         columns = [fit.column for fit in self.matched.fits]
         if (passed := self._passed(columns)) is not None:
             return Done(LoadResult(inserted=passed))
-        sender = Sender(self.raw, self.table, self.table.quoted, columns, self.task)
+        sender = Sender(self.raw, self.table, self.table.quoted, columns, self.task, self.others)
         sent = sender.send(self._parts(rows), lambda part: self.task.accept(part.source))
         return Done(LoadResult(inserted=sent), sender.refused)
 

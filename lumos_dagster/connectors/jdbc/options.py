@@ -87,6 +87,10 @@ class LoadOptions(JdbcOptions):
     """Rows to a round trip where the driver sends rows, and rows to a transaction with `commit: batch`."""
     commit: Literal["load", "batch"] = "load"
     """load: all rows in one transaction. batch: one for each `batch_size` rows; a retry goes on behind the last."""
+    connections: int | None = Field(None, ge=1, le=16)
+    """How many connections fill a new table together (`load_mode: replace` without table_schema, into PostgreSQL,
+    MySQL or MariaDB); all or nothing nevertheless. By itself two, where there are more than 8 MiB of rows; 1 keeps the
+    rows in the order of the input."""
     create_table: bool = False
     """Make the table where it is missing: by `table_schema`, else from the input's columns."""
     table_schema: str | None = None
@@ -108,6 +112,22 @@ class LoadOptions(JdbcOptions):
         if ddl is not None and not has_placeholder(ddl) and "create" not in ddl.lower():
             raise ValueError("give the whole statement: CREATE TABLE name (column type, ..)")
         return ddl
+
+    @property
+    def fills_anew(self) -> bool:
+        """Whether the rows go into a table that nobody sees before the end, made by us as it is to be."""
+        is_plain = not (self.table_schema or self.pre_sql)
+        return self.load_mode == "replace" and self.commit == "load" and is_plain
+
+    @model_validator(mode="after")
+    def _promise_is_kept(self) -> Self:
+        if self.connections and self.connections > 1 and not self.fills_anew:
+            raise ValueError(
+                f"connections: {self.connections} needs load_mode: replace, commit: load, and neither table_schema nor "
+                "pre_sql: each connection commits by itself, into a table that nobody sees before the end; leave "
+                "connections out"
+            )
+        return self
 
     @model_validator(mode="after")
     def _keys_stay_together(self) -> Self:

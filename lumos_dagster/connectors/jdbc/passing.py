@@ -13,6 +13,7 @@ from lumos_dagster.connectors.jdbc.database import Column
 from lumos_dagster.connectors.jdbc.fitting import Part
 from lumos_dagster.connectors.jdbc.savepoint import savepoint
 from lumos_dagster.connectors.jdbc.tables import Table
+from lumos_dagster.connectors.jdbc.together import Others
 from lumos_dagster.errors import DataError
 
 
@@ -26,6 +27,8 @@ class Sender:
     """The quoted name of the table to send to: `table` itself, or its staging table."""
     columns: list[Column]
     task: Task
+    others: Others | None = None
+    """What sends to it beside `raw`; where the rows that are refused are bad rows, nothing does."""
     refused: dict[int, str] = field(default_factory=dict)
 
     def send(self, parts: Iterator[Part], taken: Callable[[Part], None]) -> int:
@@ -44,7 +47,10 @@ class Sender:
         return self._demand(self._append(batches()), expected)
 
     def _append(self, batches: Iterator[pa.RecordBatch]) -> int:
-        return self.table.database.append(self.raw, self.name, self.columns, batches)
+        def append(raw: Any, some: Iterator[pa.RecordBatch]) -> int:
+            return self.table.database.append(raw, self.name, self.columns, some)
+
+        return self.others.fill(self.raw, append, batches) if self.others else append(self.raw, batches)
 
     def _carefully(self, part: Part, taken: Callable[[Part], None]) -> int:
         """Halve what the database refuses until the rows are found that are to blame."""

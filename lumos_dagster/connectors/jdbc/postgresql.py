@@ -84,6 +84,7 @@ class PostgreSQL(Database):
     default_schema = "public"
     max_name_bytes = 63
     shares_snapshots = True
+    fills_together = True
     forms = Forms(overriding="OVERRIDING SYSTEM VALUE", stays_in_order=True)
     parameters: ClassVar[Mapping[str, str]] = {
         **{name: name for name in ("sslmode", "sslrootcert", "sslcert", "sslkey", "connect_timeout", "options",
@@ -128,8 +129,8 @@ class PostgreSQL(Database):
         raw.cancel_safe(timeout=5)
 
     def begin(self, raw: Any, waiting: Iterator[None], writes: bool) -> None:
-        """The driver opens the transaction with the first statement."""
-        raw.execute(_OURS)
+        """The driver opens the transaction with the first statement. Writers see what others have committed."""
+        raw.execute(f"SET TRANSACTION ISOLATION LEVEL READ COMMITTED; {_OURS}" if writes else _OURS)
 
     def begin_together(self, raws: Sequence[Any], waiting: Iterator[None]) -> None:
         """The first transaction lends the others what it sees."""

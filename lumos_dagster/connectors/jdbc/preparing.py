@@ -9,6 +9,7 @@ from lumos_dagster.connectors.jdbc import replacing
 from lumos_dagster.connectors.jdbc.options import LoadOptions
 from lumos_dagster.connectors.jdbc.staging import check_unique
 from lumos_dagster.connectors.jdbc.tables import Matched, Matching, Table
+from lumos_dagster.connectors.jdbc.together import Others
 from lumos_dagster.errors import TerminalError
 
 
@@ -28,6 +29,8 @@ class Preparing:
     table: Table
     options: LoadOptions
     load_key: str
+    others: Others | None = None
+    """What fills a new table beside `raw`, and has to see it."""
 
     def make_tables(self, schema: pa.Schema, goes_on: bool) -> Prepared:
         """All that changes tables. `goes_on`: the load has committed batches already, so that its tables are there."""
@@ -40,7 +43,7 @@ class Preparing:
         if not is_replaced and makes and not self.table.columns(self.raw):
             self.table.wait_turn(self.raw)
             if not self.table.columns(self.raw):  # nobody has made it meanwhile
-                self._make(self.table, columns, with_key=options.load_mode == "upsert")
+                self._make(self.raw, self.table, columns, with_key=options.load_mode == "upsert")
         if not goes_on and (options.pre_sql_commits or not database.ddl_commits):
             self._run(options.pre_sql)
         into = self._anew(columns, goes_on) if is_replaced else self.table
@@ -81,22 +84,25 @@ class Preparing:
         new = table if in_place else replacing.beside(table, self.load_key)
         if goes_on:
             return new
-        replacing.drop_leftovers(self.raw, table)
+        maker = self.others.raws[0] if self.others and not table.database.ddl_commits else self.raw
+        replacing.drop_leftovers(maker, table)
         if in_place:
             table.drop(self.raw)
-        self._make(new, columns, with_key=False)
+        self._make(maker, new, columns, with_key=False)
+        if self.others:
+            self.others.hold(new)
         return new
 
-    def _make(self, table: Table, columns: pa.Schema, with_key: bool) -> None:
+    def _make(self, raw: Any, table: Table, columns: pa.Schema, with_key: bool) -> None:
         ddl = self.options.table_schema
         if ddl is None:
-            table.make(self.raw, columns, with_key)
+            table.make(raw, columns, with_key)
             return
         if table is not self.table:
             ddl = replacing.renamed_ddl(ddl, table)
-        table.database.run_script(self.raw, ddl)
-        if not table.columns(self.raw):
-            raise TerminalError(f"table_schema was run, but {table.missing(self.raw)} Do the names agree?")
+        table.database.run_script(raw, ddl)
+        if not table.columns(raw):
+            raise TerminalError(f"table_schema was run, but {table.missing(raw)} Do the names agree?")
 
     def _check_scripts(self) -> None:
         options, database = self.options, self.table.database

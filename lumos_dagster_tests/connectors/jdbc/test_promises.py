@@ -181,7 +181,7 @@ def test_a_load_waits_for_a_reader_of_the_file(sqlite_place: Place) -> None:
 def test_a_connection_lost_while_committing(postgres_place: Place, postgres: PostgresDatabase, arrives: bool) -> None:
     """The proxy cuts the line at the COMMIT: before the server has it, or before its answer comes back."""
     postgres_place.load([{"id": 0}], "old", create_table=True)
-    with CuttingProxy(postgres.server.port, b"COMMIT", arrives) as proxy:
+    with CuttingProxy(postgres.server.port, b"COMMIT\0", arrives) as proxy:
         direct = postgres_place.url
         postgres_place.url = direct.replace(str(postgres.server.port), str(proxy.port))
         rows: Any = [{"id": 1}, {"id": 2}]

@@ -89,6 +89,7 @@ class MySQL(Database):
     port = 3306
     schema_is_database = True
     ddl_commits = True
+    fills_together = True
     forms = _FORMS
     parameters = PARAMETERS
     refused = REFUSED
