@@ -12,7 +12,7 @@ from typing import Any, Protocol, TypeVar
 import pyarrow as pa
 
 _MOST = 2
-"""Items that wait at a time: enough to keep both sides at work, and few enough for large ones."""
+"""Items that wait: enough to keep both sides at work, and few enough for large ones."""
 _PAUSE_SECONDS = 0.01
 _MOST_WORKERS = 8
 _MOST_HELD = 64 << 20
@@ -52,13 +52,13 @@ class _End:
 
 
 @contextmanager
-def ahead(items: Iterator[Item], end: Callable[[], None] = lambda: None) -> Iterator[Iterator[Item]]:
-    """The same items; what making one of them raises comes in its place.
+def ahead(items: Iterator[Item], end: Callable[[], None] = lambda: None, most: int = _MOST) -> Iterator[Iterator[Item]]:
+    """The same items, `most` of which wait at a time; what making one of them raises comes in its place.
 
     When the block ends before the items do, `end` is called to break what the thread is waiting for, and the thread
     ends with the item that it is at.
     """
-    queue: Queue[Any] = Queue(_MOST)
+    queue: Queue[Any] = Queue(most)
     left, done = Event(), Event()
 
     def fill() -> None:

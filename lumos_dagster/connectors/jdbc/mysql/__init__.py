@@ -241,7 +241,7 @@ class MySQL(Database):
         takes_files = self._takes_files(raw)
         arrived = 0
         parts = grouped(batches)
-        with ahead((part, file_of(part) if takes_files else None) for part in parts) as made:
+        with ahead(((part, file_of(part) if takes_files else None) for part in parts), most=1) as made:
             for part, file in made:
                 rows = sum(batch.num_rows for batch in part)
                 if takes_files and load_file(raw, table, names, columns, file, rows):
