@@ -235,3 +235,15 @@ def test_a_cancelled_query_ends_on_the_server_too(place: Place, mariadb: Mariadb
 def test_one_table_under_two_names_is_one_place(place: Place, mariadb: MariadbDatabase) -> None:
     other = place.loader(table_name=f"{mariadb.name}.t").location()
     assert place.loader().location() == other == place.extractor().location()
+
+
+def test_a_line_that_is_lost_while_a_file_is_sent(filled: Place, mariadb: MariadbDatabase) -> None:
+    """The driver's own error says something else then."""
+    direct = filled.url
+    table = pa.table({"id": range(10, 20_010), "v": ["x" * 200] * 20_000})
+    with CuttingProxy(mariadb.server.port, 1 << 20, arrives=False) as proxy:
+        filled.url = direct.replace(str(mariadb.server.port), str(proxy.port))
+        with pytest.raises(TransientError):
+            filled.load(table)
+    filled.url = direct
+    assert filled.read().to_pylist() == OLD

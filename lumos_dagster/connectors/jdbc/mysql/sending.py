@@ -33,15 +33,24 @@ class Loaded:
 
 def load(cursor: Any, table: str, names: Sequence[str], columns: Sequence[Column], path: str) -> Loaded:
     """Send what is read at a path by LOAD DATA LOCAL."""
+    from pymysql.err import Error
+
     places, made = [], []
     for number, (column, name) in enumerate(zip(columns, names, strict=True)):
         if through := _through(column):
             made.append(f"{name} = {through.format(f'@v{number}')}")
         places.append(f"@v{number}" if through else name)
-    cursor.execute(
+    statement = (
         f"LOAD DATA LOCAL INFILE {cursor.connection.escape(path)} INTO TABLE {table} CHARACTER SET utf8mb4 "
         f"({', '.join(places)}){' SET ' if made else ''}{', '.join(made)}"
     )
+    try:
+        cursor.execute(statement)
+    except AttributeError as error:
+        # When the line is lost, the driver goes on to write to it: https://github.com/PyMySQL/PyMySQL/issues/989
+        if isinstance(error.__context__, Error):
+            raise error.__context__ from None
+        raise
     return Loaded(cursor.rowcount, cursor.warning_count)
 
 
