@@ -67,7 +67,8 @@ def test_no_room_for_a_file(execution: Execution, place: Bench) -> None:
 def test_no_room_for_a_database_in_a_file(place: Bench) -> None:
     outcome = full_file(Load(place, line_named("sqlite: insert"), "streaming", SQLite(place.folder)))
     assert (outcome.problem, outcome.between) == ("", "old")
-    assert "the disk of the database file is full or fails" in place.log.read_text()
+    assert "on their way: IO: failed to" in (told := place.log.read_text())
+    assert "set TMPDIR to a folder that has room" in told
 
 
 def test_a_load_that_is_overtaken_while_it_stands_commits_nothing(place: Bench, on_postgres: PostgreSQL) -> None:

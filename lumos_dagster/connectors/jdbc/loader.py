@@ -75,7 +75,7 @@ class JdbcLoader(LoadOptions, Loader):
         table.check_names()
         ledger = Ledger(table, task)
         more, rows = how_many_others(self, address.database, rows, task)
-        with connect(address, task) as raw, others(address, more, task) as beside:
+        with connect(address, task) as raw, others(raw, address, more, task) as beside:
             self._begin(raw, [ledger, *([Watermarks(table, task)] if task.windows else [])], address, task)
             done, doubt = self._load(raw, beside, rows, table, ledger, task)
         if doubt:

@@ -1,5 +1,6 @@
 """The target made ready for the rows: found, made, emptied or made anew, its columns matched with the input's."""
 
+import secrets
 from dataclasses import dataclass
 from typing import Any
 
@@ -84,7 +85,9 @@ class Preparing:
         new = table if in_place else replacing.beside(table, self.load_key)
         if goes_on:
             return new
-        maker = self.others.raws[0] if self.others and not table.database.ddl_commits else self.raw
+        maker = self.raw
+        if self.others and not table.database.ddl_commits:  # in a transaction of its own, so that the others see it
+            maker, new = self.others.raws[0], replacing.beside(table, secrets.token_hex(8))
         replacing.drop_leftovers(maker, table)
         if in_place:
             table.drop(self.raw)

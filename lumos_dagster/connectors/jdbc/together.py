@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
@@ -26,7 +26,7 @@ _MUCH = 8 << 20
 Append = Callable[[Any, Iterator[pa.RecordBatch]], int]
 
 
-@dataclass(frozen=True)
+@dataclass
 class Others:
     """Connections beside the load's own one, which fill the table that takes the target's place at the end.
 
@@ -40,6 +40,8 @@ class Others:
     stop: Cancellation
     """Breaks what these connections are waiting for."""
     raws: Sequence[Any]
+    table: Table | None = None
+    """What they fill."""
 
     def hold(self, table: Table) -> None:
         """Lock the table, which has been made; what they have done is committed.
@@ -47,7 +49,8 @@ class Others:
         A statement on the load's own connection has to come behind it: only if that one still has its turn is the
         table that was locked its own, and not one that another load has made since under the same name.
         """
-        database = self.address.database
+        database, self.table = self.address.database, table
+        self.task.log(f"{self.task.op}: rows go in over {len(self.raws) + 1} connections")
         for raw in self.raws:
             database.commit(raw, waiting(self.task))
             database.begin(raw, waiting(self.task), writes=True)
@@ -57,6 +60,17 @@ class Others:
         """Commit their rows; the load's own connection comes after."""
         for raw in self.raws:
             self.task.cancellation.check()
+            self.address.database.commit(raw, waiting(self.task))
+
+    def abandon(self, raw: Any) -> None:
+        """Remove the table of a load that has failed; `raw` is its own connection, which has not committed.
+
+        Not where making tables commits by itself: there, an attempt that came after this one has a table of that name.
+        """
+        for one in (*self.raws, raw):
+            one.rollback()
+        if self.table and not self.address.database.ddl_commits:
+            self.table.drop(raw)
             self.address.database.commit(raw, waiting(self.task))
 
     def fill(self, raw: Any, append: Append, batches: Iterator[pa.RecordBatch]) -> int:
@@ -77,8 +91,8 @@ class Others:
 
 
 @contextmanager
-def others(address: Address, how_many: int, task: Task) -> Iterator[Others | None]:
-    """Open so many more connections, or as many of them as the server gives; None for none."""
+def others(raw: Any, address: Address, how_many: int, task: Task) -> Iterator[Others | None]:
+    """Open so many connections beside `raw`, or as many of them as the server gives; None for none."""
     with stoppable(task) as own, ExitStack() as stack:
         opened: list[Any] = []
         try:
@@ -87,9 +101,14 @@ def others(address: Address, how_many: int, task: Task) -> Iterator[Others | Non
         except LumosError as error:
             task.cancellation.check()
             task.log(f"{task.op}: no further connection: {error}")
-        if opened:
-            task.log(f"{task.op}: rows go in over {len(opened) + 1} connections")
-        yield Others(address, task, own.cancellation, opened) if opened else None
+        found = Others(address, task, own.cancellation, opened) if opened else None
+        try:
+            yield found
+        except Exception:
+            if found:
+                with suppress(address.database.driver_errors()):  # the next load removes what is left of this one
+                    found.abandon(raw)
+            raise
 
 
 def how_many_others(
@@ -100,11 +119,10 @@ def how_many_others(
     None but for a new table that nobody sees before the end, since each commits by itself; nor where that has a key,
     for which they would wait for each other, or numbers its rows, which then have the order of the input.
     """
-    wanted = options.connections
-    goes = database.fills_together and options.fills_anew and wanted != 1
-    if not goes or task.passage is not None or task.on_error in ("reject", "skip"):
+    wanted, reason = options.connections, _why_none(options, database, task)
+    if reason or wanted == 1:
         if wanted and wanted > 1:
-            task.log(f"{task.op}: rows go in over one connection")
+            task.log(f"{task.op}: rows go in over one connection: {reason}")
         return 0, rows
     if wanted is not None:
         return wanted - 1, rows
@@ -114,6 +132,16 @@ def how_many_others(
         if sum(one.nbytes for one in read) >= _MUCH:
             return _BY_ITSELF - 1, _from(rows.schema, chain(read, rows))
     return 0, _from(rows.schema, iter(read))
+
+
+def _why_none(options: LoadOptions, database: Database, task: Task) -> str:
+    if not database.fills_together:
+        return f"{database.name} is filled over one at a time"
+    if task.on_error in ("reject", "skip"):
+        return f"with on_error: {task.on_error} each batch is tried by itself"
+    if task.passage is not None:
+        return "they may go as the source sends them"
+    return "" if options.fills_anew else "the table is seen before the end"
 
 
 def _from(schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> pa.RecordBatchReader:

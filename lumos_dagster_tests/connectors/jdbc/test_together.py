@@ -8,12 +8,14 @@ import pyarrow as pa
 import pytest
 from pydantic import ValidationError
 
+from lumos_dagster.connectors.jdbc.session import connect
 from lumos_dagster.connectors.jdbc.tables import Table
 from lumos_dagster.connectors.jdbc.together import others
 from lumos_dagster.errors import DataError, TransientError
 from lumos_dagster.interface import LoadResult
-from lumos_dagster_tests.connectors.jdbc.conftest import Place
+from lumos_dagster_tests.connectors.jdbc.conftest import PREFIXES, Place
 from lumos_dagster_tests.connectors.jdbc.loads import SOMEBODY_WAITS, Background, load_in_background, wait_until
+from lumos_dagster_tests.connectors.jdbc.proxy import CuttingProxy
 from lumos_dagster_tests.servers.postgres import PostgresDatabase
 
 SCHEMA = pa.schema({"id": pa.int64(), "name": pa.string()})
@@ -32,7 +34,7 @@ WAITS = {
     "postgresql": SOMEBODY_WAITS,
     "mariadb": "select count(*) > 0 from information_schema.processlist where state like 'Waiting for table metadata%'",
 }
-END = {"postgresql": "select pg_terminate_backend({})", "mariadb": "kill connection {}"}
+END = "select pg_terminate_backend({})"
 
 
 def rows(look: Callable[[int], None] = lambda number: None, batches: int = BATCHES) -> pa.RecordBatchReader:
@@ -63,10 +65,15 @@ BEFORE = (1, -1, -1, -1)
 
 @pytest.fixture
 def filled(server_place: Place) -> Place:
-    server_place.sql("create table t (id bigint, name varchar(20))")
-    server_place.sql("insert into t values (-1, 'old')")
-    server_place.listens = False
-    return server_place
+    return with_old(server_place)
+
+
+def with_old(place: Place) -> Place:
+    """The same, with a table of one row."""
+    place.sql("create table t (id bigint, name varchar(20))")
+    place.sql("insert into t values (-1, 'old')")
+    place.listens = False
+    return place
 
 
 def nothing_is_left(place: Place) -> bool:
@@ -120,26 +127,47 @@ def test_rows_that_break_off_leave_the_old_table(filled: Place) -> None:
     with pytest.raises(DataError, match="row 30 of the source"):
         filled.load(rows(breaks), **BOTH)
     assert state(filled) == BEFORE
+    assert nothing_is_left(filled) or filled.name == "mariadb"
 
-    filled.load(rows(), **BOTH)
+    filled.load(rows(), "another", **BOTH)
     assert state(filled) == NEW
     assert nothing_is_left(filled)
+
+
+def test_what_comes_behind_the_rows_may_fail_too(postgres_place: Place) -> None:
+    with_old(postgres_place)
+    with pytest.raises(DataError, match="division by zero"):
+        postgres_place.load(rows(), post_sql="select 1 / (count(*) - count(*)) from t", **BOTH)
+    assert state(postgres_place) == BEFORE
+    assert nothing_is_left(postgres_place)
 
 
 @pytest.mark.parametrize("which", [0, 1])
-def test_a_connection_that_is_lost_leaves_the_old_table(filled: Place, which: int) -> None:
-    def lose(number: int) -> None:
+def test_a_connection_that_is_ended_leaves_the_old_table(postgres_place: Place, which: int) -> None:
+    def end(number: int) -> None:
         if number == 20:
-            filled.sql(END[filled.name].format(connections(filled)[which]))
+            postgres_place.sql(END.format(connections(postgres_place)[which]))
 
+    _is_lost_and_comes_again(with_old(postgres_place), rows(end))
+
+
+def test_a_line_that_is_cut_leaves_the_old_table(filled: Place, request: pytest.FixtureRequest) -> None:
+    database = request.getfixturevalue(PREFIXES.get(filled.name, filled.name))
+    direct = filled.url
+    with CuttingProxy(database.server.port, 5 << 20, arrives=False) as proxy:
+        filled.url = direct.replace(str(database.server.port), str(proxy.port))
+        _is_lost_and_comes_again(filled, rows())
+
+
+def _is_lost_and_comes_again(place: Place, lost: pa.RecordBatchReader) -> None:
     with pytest.raises(TransientError):
-        filled.load(rows(lose), **BOTH)
-    assert state(filled) == BEFORE
+        place.load(lost, **BOTH)
+    assert state(place) == BEFORE
 
-    assert filled.load(rows(), **BOTH) == LoadResult(inserted=ROWS)
-    assert state(filled) == NEW
-    assert filled.load(rows(), **BOTH) == LoadResult(inserted=ROWS), "a load that is done is counted again"
-    assert nothing_is_left(filled)
+    assert place.load(rows(), **BOTH) == LoadResult(inserted=ROWS)
+    assert state(place) == NEW
+    assert place.load(rows(), **BOTH) == LoadResult(inserted=ROWS), "a load that is done is counted again"
+    assert nothing_is_left(place)
 
 
 def test_a_load_that_lost_its_turn_brings_no_row_into_the_table_of_the_next(
@@ -155,7 +183,7 @@ def test_a_load_that_lost_its_turn_brings_no_row_into_the_table_of_the_next(
 
     first = load_in_background(postgres_place, rows(hold), **BOTH)
     assert held.wait(30)
-    postgres_place.sql(END["postgresql"].format(connections(postgres_place)[0]))
+    postgres_place.sql(END.format(connections(postgres_place)[0]))
     second = load_in_background(postgres_place, rows(), **BOTH)  # the same load, as another process has it
     with postgres.connect() as asking:
         wait_until(asking, SOMEBODY_WAITS)
@@ -169,7 +197,7 @@ def test_a_load_that_lost_its_turn_brings_no_row_into_the_table_of_the_next(
 
 def test_nobody_drops_a_table_that_a_connection_still_fills(filled: Place) -> None:
     address = filled.loader().address()
-    with filled.book().task("load") as task, others(address, 1, task) as beside:
+    with filled.book().task("load") as task, connect(address, task) as raw, others(raw, address, 1, task) as beside:
         assert beside
         beside.hold(Table(address.database, None, "t"))
         dropping = Background(lambda: filled.sql("drop table t"))

@@ -113,7 +113,10 @@ def _fill(file: Path, settings: Sequence[str], columns: Sequence[str], batches: 
                 statement.execute_update()
             _run(statement, "COMMIT")
     except adbc_driver_manager.Error as error:
-        raise TerminalError(f"the rows cannot be kept in {tempfile.gettempdir()!r} on their way: {error}") from None
+        raise TerminalError(
+            f"the rows cannot be kept in {tempfile.gettempdir()!r} on their way: {error}. If its disk is full, "
+            "set TMPDIR to a folder that has room for all of them"
+        ) from None
 
 
 def _run(statement: Any, text: str) -> None:
