@@ -176,7 +176,7 @@ def bench_of(rows: int) -> Iterator[Bench]:
                 while piece := lines.read(1 << 20):
                     copy.write(piece)
             connection.execute("vacuum analyze source")
-            write_binary(connection, folders[0])
+            write_binary(connection, "source", folders[0])
         with maria.connect() as raw, raw.cursor() as cursor:
             cursor.execute(f"create database {name}")
         (folders[0] / "home").mkdir()

@@ -100,12 +100,19 @@ def test_the_rows_go_in_over_several_connections_and_are_seen_at_the_end(filled:
     assert nothing_is_left(filled)
 
 
-def test_each_connection_brings_some_of_the_rows(postgres_place: Place) -> None:
-    postgres_place.load(rows(), **BOTH)
-    transactions = postgres_place.sql("select count(*) from t group by xmin::text order by 1")
+def test_each_connection_brings_some_of_the_rows(postgres_place: Place, postgres: PostgresDatabase) -> None:
+    both_wait = "select count(*) = 2 from pg_stat_activity where datname = current_database() and query like 'COPY %'"
+
+    def look(number: int) -> None:
+        if number == 2:
+            with postgres.connect() as asking:
+                wait_until(asking, both_wait)
+
+    postgres_place.load(rows(look), **BOTH)
+    transactions = postgres_place.sql("select count(*) from t group by xmin::text")
 
     assert len(transactions) == 2
-    assert min(transactions) > (SIZE,)
+    assert sum(count for (count,) in transactions) == ROWS
 
 
 @pytest.mark.parametrize("more", [{"connections": 1}, {}])
