@@ -16,7 +16,7 @@ from lumos_dagster.connectors.jdbc.preparing import Preparing
 from lumos_dagster.connectors.jdbc.session import connect, waiting
 from lumos_dagster.connectors.jdbc.staging import KEYED
 from lumos_dagster.connectors.jdbc.tables import Matched, Table
-from lumos_dagster.connectors.jdbc.together import Others, how_many_others, others
+from lumos_dagster.connectors.jdbc.together import how_many_others, looked_at, others
 from lumos_dagster.connectors.jdbc.watermarks import Watermarks
 from lumos_dagster.errors import TerminalError
 from lumos_dagster.interface import Increments, Loader, LoadResult
@@ -74,21 +74,27 @@ class JdbcLoader(LoadOptions, Loader):
         table = Table(address.database, schema, name, self.key_column if self.load_mode in KEYED else ())
         table.check_names()
         ledger = Ledger(table, task)
-        more, rows = how_many_others(self, address.database, rows, task)
-        with connect(address, task) as raw, others(raw, address, more, task) as beside:
+        with connect(address, task) as raw:
             self._begin(raw, [ledger, *([Watermarks(table, task)] if task.windows else [])], address, task)
-            done, doubt = self._load(raw, beside, rows, table, ledger, task)
+            more = how_many_others(self, address.database, task)
+            if more is None:
+                raw.rollback()  # the first rows may take their time
+                more, rows = looked_at(rows)
+                address.database.begin(raw, waiting(task), writes=True)
+            before = ledger.claim(raw)
+            with others(raw, address, 0 if before else more, task) as beside:
+                preparing = Preparing(raw, table, self, ledger.key, beside)
+                done, doubt = self._load(preparing, before, rows, ledger, task)
         if doubt:
             self._ask_the_ledger(table, ledger, task, doubt)
         return done.result
 
     def _load(
-        self, raw: Any, beside: Others | None, rows: pa.RecordBatchReader, table: Table, ledger: Ledger, task: Task
+        self, preparing: Preparing, before: Done | None, rows: pa.RecordBatchReader, ledger: Ledger, task: Task
     ) -> tuple[Done, Exception | None]:
         """What the load came to, and the driver's error where its last commit may or may not have come through."""
+        raw, table, beside = preparing.raw, preparing.table, preparing.others
         database = table.database
-        preparing = Preparing(raw, table, self, ledger.key, beside)
-        before = ledger.claim(raw)
         if before is None or before.upto is not None:
             prepared = preparing.make_tables(rows.schema, goes_on=before is not None)
             if database.ddl_commits:

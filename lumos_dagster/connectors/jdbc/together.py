@@ -19,9 +19,9 @@ from lumos_dagster.connectors.jdbc.session import connect, translated, waiting
 from lumos_dagster.connectors.jdbc.tables import Table
 from lumos_dagster.errors import Interrupted, LumosError
 
-_BY_ITSELF = 2
+_BY_ITSELF = 1
 _MUCH = 8 << 20
-"""Bytes of rows from which a second connection is worth its opening."""
+"""Bytes of rows from which another connection is worth its opening."""
 
 Append = Callable[[Any, Iterator[pa.RecordBatch]], int]
 
@@ -111,27 +111,28 @@ def others(raw: Any, address: Address, how_many: int, task: Task) -> Iterator[Ot
             raise
 
 
-def how_many_others(
-    options: LoadOptions, database: Database, rows: pa.RecordBatchReader, task: Task
-) -> tuple[int, pa.RecordBatchReader]:
-    """How many connections may fill the table beside the load's own one; and the rows, of which some have been read.
+def how_many_others(options: LoadOptions, database: Database, task: Task) -> int | None:
+    """How many connections may fill the table beside the load's own one; None where that depends on the rows.
 
-    None but for a new table that nobody sees before the end, since each commits by itself; nor where that has a key,
-    for which they would wait for each other, or numbers its rows, which then have the order of the input.
+    Only a new table that nobody sees before the end has any, since each commits by itself; and none that has a key, for
+    which they would wait for each other, or numbers its rows, which then have the order of the input.
     """
     wanted, reason = options.connections, _why_none(options, database, task)
-    if reason or wanted == 1:
-        if wanted and wanted > 1:
-            task.log(f"{task.op}: rows go in over one connection: {reason}")
-        return 0, rows
-    if wanted is not None:
-        return wanted - 1, rows
+    if reason and wanted and wanted > 1:
+        task.log(f"{task.op}: rows go in over one connection: {reason}")
+    if reason:
+        return 0
+    return None if wanted is None else wanted - 1
+
+
+def looked_at(rows: pa.RecordBatchReader) -> tuple[int, pa.RecordBatchReader]:
+    """How many other connections so many rows are worth; and the rows, some of which have been read."""
     read: list[pa.RecordBatch] = []
     for batch in rows:
         read.append(batch)
         if sum(one.nbytes for one in read) >= _MUCH:
-            return _BY_ITSELF - 1, _from(rows.schema, chain(read, rows))
-    return 0, _from(rows.schema, iter(read))
+            return _BY_ITSELF, pa.RecordBatchReader.from_batches(rows.schema, chain(read, rows))
+    return 0, pa.RecordBatchReader.from_batches(rows.schema, read)
 
 
 def _why_none(options: LoadOptions, database: Database, task: Task) -> str:
@@ -142,10 +143,6 @@ def _why_none(options: LoadOptions, database: Database, task: Task) -> str:
     if task.passage is not None:
         return "they may go as the source sends them"
     return "" if options.fills_anew else "the table is seen before the end"
-
-
-def _from(schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> pa.RecordBatchReader:
-    return pa.RecordBatchReader.from_batches(schema, batches)
 
 
 class _Shared:
