@@ -11,7 +11,7 @@ import pyarrow as pa
 from lumos_dagster.connectors.jdbc.database import Column
 from lumos_dagster.conversion import as_text, as_written
 
-_PART_BYTES = 4 << 20
+_PART_BYTES = 6 << 20
 _SAVEPOINT = "lumos_file"
 _RAW, _ESCAPED = ["\\", "\t", "\n", "\r", "\0"], ["\\\\", "\\t", "\\n", "\\r", "\\0"]
 
