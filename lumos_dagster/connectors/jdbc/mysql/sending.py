@@ -11,7 +11,7 @@ import pyarrow as pa
 from lumos_dagster.connectors.jdbc.database import Column
 from lumos_dagster.conversion import as_text, as_written
 
-_PART_BYTES = 6 << 20
+_BATCHES, _PART_BYTES = 4, 6 << 20
 _SAVEPOINT = "lumos_file"
 _RAW, _ESCAPED = ["\\", "\t", "\n", "\r", "\0"], ["\\\\", "\\t", "\\n", "\\r", "\\0"]
 
@@ -85,11 +85,11 @@ def _through(column: Column) -> str:
 
 
 def grouped(batches: Iterator[pa.RecordBatch]) -> Iterator[list[pa.RecordBatch]]:
-    """Some megabytes to a statement, each of which has a price of its own; a large batch goes alone."""
+    """A few batches to a statement, each of which has a price of its own; a large one goes alone."""
     part: list[pa.RecordBatch] = []
     for batch in batches:
         part += [batch] if batch.num_rows else []
-        if sum(one.nbytes for one in part) >= _PART_BYTES:
+        if len(part) == _BATCHES or sum(one.nbytes for one in part) >= _PART_BYTES:
             yield part
             part = []
     if part:
