@@ -65,7 +65,6 @@ class Line:
 _MODES = ("insert", "update", "upsert", "replace", "truncate", "delete_insert")
 _SWAPPED_BY_BATCH = (("postgresql", "replace"), ("mariadb", "replace"))
 """Which load by batches is filled beside the target, so that only its last commit shows."""
-_FILLED_TOGETHER = ("postgresql", "mariadb")
 _NOT_BY_BATCH = ("delete_insert",)
 
 
@@ -81,18 +80,19 @@ def _database(target: str) -> tuple[Line, ...]:
         for mode in _MODES
         if mode not in _NOT_BY_BATCH
     ]
-    together = [
-        Line(target, "replace, connections: 2", "transactional", {"load_mode": "replace", "connections": 2})
-        for filled in _FILLED_TOGETHER
-        if filled == target
-    ]
-    return (*whole, *by_batch, *together)
+    return (*whole, *by_batch)
+
+
+def _together(target: str) -> Line:
+    return Line(target, "replace, connections: 2", "transactional", {"load_mode": "replace", "connections": 2})
 
 
 LINES: tuple[Line, ...] = (
     *_database("sqlite"),
     *_database("postgresql"),
+    _together("postgresql"),
     *_database("mariadb"),
+    _together("mariadb"),
     Line("csv", "overwrite", "transactional"),
     Line("csv", "append", "resumable", {"mode": "append"}),
     Line("mongodb", "insert", "idempotent", {"mode": "insert"}),

@@ -118,32 +118,36 @@ def how_many_others(options: LoadOptions, database: Database, task: Task) -> int
     Only a new table that nobody sees before the end has any, since each commits by itself; and none that has a key, for
     which they would wait for each other, or numbers its rows, which then have the order of the input.
     """
-    wanted, reason = options.connections, _why_none(options, database, task)
-    if reason and wanted and wanted > 1:
-        task.log(f"{task.op}: rows go in over one connection: {reason}")
-    if reason:
+    wanted = options.connections
+    if not options.fills_anew or wanted == 1:
         return 0
-    return None if wanted is None else wanted - 1
+    if reason := _why_none(database, task):
+        if wanted:
+            task.log(f"{task.op}: rows go in over one connection: {reason}")
+        return 0
+    return wanted - 1 if wanted else None
 
 
 def looked_at(rows: pa.RecordBatchReader) -> tuple[int, pa.RecordBatchReader]:
     """How many other connections so many rows are worth; and the rows, some of which have been read."""
     read: list[pa.RecordBatch] = []
+    size = 0
     for batch in rows:
         read.append(batch)
-        if sum(one.nbytes for one in read) >= _MUCH:
+        size += batch.nbytes
+        if size >= _MUCH:
             return _BY_ITSELF, pa.RecordBatchReader.from_batches(rows.schema, chain(read, rows))
     return 0, pa.RecordBatchReader.from_batches(rows.schema, read)
 
 
-def _why_none(options: LoadOptions, database: Database, task: Task) -> str:
+def _why_none(database: Database, task: Task) -> str:
     if not database.fills_together:
         return f"{database.name} is filled over one at a time"
     if task.on_error in ("reject", "skip"):
         return f"with on_error: {task.on_error} each batch is tried by itself"
     if task.passage is not None:
         return "they may go as the source sends them"
-    return "" if options.fills_anew else "the table is seen before the end"
+    return ""
 
 
 class _Shared:
