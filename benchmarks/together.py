@@ -16,6 +16,7 @@ from benchmarks.works import (
     mariadb_table,
     postgres_sums,
     postgres_table,
+    read_as,
     table_at,
 )
 
@@ -59,7 +60,7 @@ def measured(bench: Bench, rounds: int) -> str:
 
 def _replaced(bench: Bench, target: str, mode: str, connections: int) -> Taken:
     url, prepare, sums = TARGETS[target]
-    source = "csv", {"file_path": str(bench.rows.file), "types": {name: _named(kind) for name, kind in COLUMNS.items()}}
+    source = "csv", {"file_path": str(bench.rows.file), "types": read_as(COLUMNS)}
     job = job_of(source, table_at(url(bench), load_mode="replace", connections=connections))
     (bench.folder / "together.yaml").write_text(json.dumps(job))
     prepare(bench)
@@ -67,11 +68,6 @@ def _replaced(bench: Bench, target: str, mode: str, connections: int) -> Taken:
     if (found := sums(bench)) != bench.rows.sums:
         raise FailedError(f"other rows: {found} for {bench.rows.sums}")
     return taken
-
-
-def _named(kind: str) -> str:
-    """The type as the csv extractor calls it."""
-    return "string" if kind.startswith("varchar") else {"bigint": "int64", "integer": "int32"}.get(kind, kind)
 
 
 if __name__ == "__main__":

@@ -321,6 +321,11 @@ def _to_postgres(environment: str, script: str, *more: str) -> tuple[str, Comman
     )
 
 
+def read_as(columns: Mapping[str, str]) -> dict[str, str]:
+    """The columns of a table as those of a CSV file, by names of types that ingestr and Lumos know."""
+    return {name: "string" if kind.startswith(("varchar", "text")) else kind for name, kind in columns.items()}
+
+
 def _ingestr(
     source: Callable[[Bench], str],
     target: Callable[[Bench], str],
@@ -329,7 +334,7 @@ def _ingestr(
     key: Sequence[str] = (),
 ) -> dict[str, Any]:
     """With the columns' types given, as it says to; each place is URL#TABLE. With a key, rows are merged."""
-    types = {name: "string" if kind.startswith(("varchar", "text")) else kind for name, kind in columns.items()}
+    types = read_as(columns)
     if sqlite:
         types = {name: "bigint" if "int" in kind else "string" for name, kind in columns.items()}
 
