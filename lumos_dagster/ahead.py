@@ -3,17 +3,16 @@
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
-from queue import Empty, Queue
-from threading import Event, Thread
+from queue import SimpleQueue
+from threading import Event, Semaphore, Thread
 from typing import Any, Protocol, TypeVar
 
 import pyarrow as pa
 
-_MOST = 2
-"""Items that wait: enough to keep both sides at work, and few enough for large ones."""
-_PAUSE_SECONDS = 0.01
+_MOST = 3
+"""Items that are made or wait: enough to keep both sides at work, and few enough for large ones."""
 _MOST_WORKERS = 8
 _MOST_HELD = 64 << 20
 """Bytes of rows that are worked on at the same time, or one batch that alone has more."""
@@ -53,42 +52,42 @@ class _End:
 
 @contextmanager
 def ahead(items: Iterator[Item], end: Callable[[], None] = lambda: None, most: int = _MOST) -> Iterator[Iterator[Item]]:
-    """The same items, `most` of which wait at a time; what making one of them raises comes in its place.
+    """The same items, `most` of which are made, or wait, while one is used; what making one raises comes in its place.
 
     When the block ends before the items do, `end` is called to break what the thread is waiting for, and the thread
     ends with the item that it is at.
     """
-    queue: Queue[Any] = Queue(most)
+    ready: SimpleQueue[Any] = SimpleQueue()
+    free = Semaphore(most)
     left, done = Event(), Event()
 
     def fill() -> None:
         last = _End()
         try:
-            for item in items:
-                queue.put(item)
-                if left.is_set():
-                    break
+            while free.acquire() and not left.is_set():
+                ready.put(next(items))
+        except StopIteration:
+            pass
         except BaseException as error:
             last.error = error
         done.set()
-        queue.put(last)
+        ready.put(last)
 
     thread = Thread(target=fill, daemon=True)
     thread.start()
     try:
-        yield _taken(queue)
+        yield _taken(ready, free)
     finally:
         left.set()
         if not done.is_set():
             end()
-        while thread.is_alive():  # a full queue must not hold it up
-            with suppress(Empty):
-                queue.get_nowait()
-            thread.join(_PAUSE_SECONDS)
+        free.release()
+        thread.join()
 
 
-def _taken(queue: "Queue[Any]") -> Iterator[Any]:
-    while not isinstance(item := queue.get(), _End):
+def _taken(ready: "SimpleQueue[Any]", free: Semaphore) -> Iterator[Any]:
+    while not isinstance(item := ready.get(), _End):
+        free.release()
         yield item
     if item.error is not None:
         raise item.error
