@@ -53,6 +53,23 @@ def test_few_are_made_before_they_are_asked_for_and_none_after_the_block() -> No
     assert len(made) < 10
 
 
+def test_no_more_is_made_beside_the_one_that_is_used_than_was_said() -> None:
+    second, third = threading.Event(), threading.Event()
+
+    def made() -> Iterator[int]:
+        yield 0
+        second.set()
+        yield 1
+        third.set()
+        yield 2
+
+    with ahead(made(), most=1) as items:
+        assert next(items) == 0
+        assert second.wait(10)
+        assert not third.wait(0.2)
+        assert list(items) == [1, 2]
+
+
 def test_a_thread_that_waits_is_told_when_nobody_takes_any_more() -> None:
     told = threading.Event()
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from lumos_dagster.connectors.csv.dialect import Dialect
 
-_STRIDE = 1 << 18
+STRIDE = 1 << 18
 """Bytes looked at in one go: the processor's nearest memory has room for them."""
 _Mask: TypeAlias = "np.ndarray[Any, np.dtype[np.uint64]]"
 
@@ -84,8 +84,8 @@ def _mask(buffer: bytes, mark: bytes) -> _Mask:
     words = np.zeros(-(-len(buffer) // 64), "<u8")
     if mark:
         found, bits = np.frombuffer(buffer, np.uint8), words.view(np.uint8)
-        for start in range(0, len(found), _STRIDE):
-            some = np.packbits(found[start : start + _STRIDE] == mark[0], bitorder="little")
+        for start in range(0, len(found), STRIDE):
+            some = np.packbits(found[start : start + STRIDE] == mark[0], bitorder="little")
             bits[start // 8 : start // 8 + len(some)] = some
     return words
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from lumos_dagster.connectors.csv import structure
 from lumos_dagster.connectors.csv.dialect import Dialect
 from lumos_dagster.connectors.csv.structure import Cut, cut
 
@@ -52,3 +53,11 @@ def test_it_is_told_wherever_in_a_word_of_64_bytes_a_mark_stands(text: bytes, eo
             for rest in (b"", before):
                 buffer = first + text + rest
                 assert cut(buffer, Dialect(), eof) == _byte_by_byte(buffer, eof), buffer
+
+
+@pytest.mark.parametrize("text", _TEXTS)
+def test_a_buffer_of_several_strides_is_told_as_one(text: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(structure, "STRIDE", 64)
+    for many in range(130):
+        buffer = b"x" * many + b"\n" + text + b"y" * 70
+        assert cut(buffer, Dialect(), eof=False) == _byte_by_byte(buffer, eof=False), buffer
