@@ -12,7 +12,7 @@ import numpy as np
 from lumos_dagster.connectors.csv.dialect import Dialect
 
 STRIDE = 1 << 18
-"""Bytes looked at in one go: the processor's nearest memory has room for them."""
+"""Bytes looked at in one go, a multiple of 8: the processor's nearest memory has room for them."""
 _Mask: TypeAlias = "np.ndarray[Any, np.dtype[np.uint64]]"
 
 

@@ -102,14 +102,13 @@ def others(raw: Any, address: Address, how_many: int, task: Task) -> Iterator[Ot
             task.cancellation.check()
             task.log(f"{task.op}: no further connection: {error}")
         found = Others(address, task, own.cancellation, opened) if opened else None
-        failed = True
         try:
             yield found
-            failed = False
-        finally:
-            if found and failed:
+        except BaseException:
+            if found:
                 with suppress(address.database.driver_errors()):  # the next load removes what is left of this one
                     found.abandon(raw)
+            raise
 
 
 def how_many_others(options: LoadOptions, database: Database, task: Task) -> int | None:
