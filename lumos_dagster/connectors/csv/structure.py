@@ -40,32 +40,36 @@ def cut(buffer: bytes, dialect: Dialect, eof: bool) -> Cut:
     """
     if _is_odd(buffer, dialect):
         return Cut(sound=False)
-    feeds, quotes = _mask(buffer, b"\n"), _mask(buffer, dialect.quote)
-    returns = _mask(buffer, b"\r" if b"\r" in buffer else b"")
+    feeds, returns, quotes = (_mask(buffer, mark) for mark in (b"\n", b"\r", dialect.quote))
     inside = _behind_odd(quotes)
-    edges = feeds | returns | quotes | _mask(buffer, dialect.delimiter[:1])
-    opening = quotes & inside & ~_behind(edges, at_the_start=True)
-    closing = quotes & ~inside & ~_before(edges)
     ends = _line_ends(feeds, returns)
     if buffer.endswith(b"\r") and not eof:  # it may be half of a CR LF
         ends[-1] &= _up_to(len(buffer) - 1) >> np.uint64(1)
     outside = ends & ~inside
-    if not outside.any():
-        return Cut(sound=not eof and not opening.any())
-    word = int(np.flatnonzero(outside)[-1])
-    last = word * 64 + int(outside[word]).bit_length() - 1
+    last = _last(outside)
+    known = len(buffer) - 1 if last is None else last
+    whole = slice(known // 64 + 1)
+    wrong = _misplaced(quotes, inside, feeds | returns | _mask(buffer, dialect.delimiter[:1]))
+    for mask in (ends, wrong):
+        mask[known // 64] &= _up_to(known)
+    sound = not wrong[whole].any()
+    if last is None:
+        return Cut(sound=sound and not eof)
     begins = _behind(outside, at_the_start=True)
-    blank = outside & (begins | feeds & _behind(returns & begins))
-    for mask in (ends, opening, closing):
-        mask[word] &= _up_to(last)
-    whole = slice(word + 1)
-    return Cut(
-        end=last + 1,
-        records=_count(outside),
-        blank=_count(blank),
-        lines=_count(ends[whole]),
-        sound=not opening[whole].any() and not closing[whole].any(),
-    )
+    blank = outside & begins
+    if returns.any():
+        blank |= outside & feeds & _behind(returns & begins)
+    return Cut(last + 1, _count(outside), _count(blank), _count(ends[whole]), sound)
+
+
+def _misplaced(quotes: _Mask, inside: _Mask, edges: _Mask) -> _Mask:
+    """The bytes next to a quote where one of `edges`, or a quote, would have to be."""
+    edges |= quotes
+    opening = quotes & inside
+    wrong = _before(opening)
+    wrong |= _behind(quotes ^ opening)
+    wrong &= np.invert(edges, out=edges)
+    return wrong
 
 
 def _is_odd(buffer: bytes, dialect: Dialect) -> bool:
@@ -80,9 +84,9 @@ def _is_odd(buffer: bytes, dialect: Dialect) -> bool:
 
 
 def _mask(buffer: bytes, mark: bytes) -> _Mask:
-    """Where the byte stands; nowhere if there is none."""
+    """Where the byte stands."""
     words = np.zeros(-(-len(buffer) // 64), "<u8")
-    if mark:
+    if mark and mark in buffer:
         found, bits = np.frombuffer(buffer, np.uint8), words.view(np.uint8)
         for start in range(0, len(found), STRIDE):
             some = np.packbits(found[start : start + STRIDE] == mark[0], bitorder="little")
@@ -107,17 +111,25 @@ def _before(mask: _Mask) -> _Mask:
 
 def _behind_odd(quotes: _Mask) -> _Mask:
     """The bytes up to which the number of quotes is odd, their own counted."""
-    odd = quotes.copy()
+    odd, spare = quotes.copy(), np.empty_like(quotes)
     for bits in (1, 2, 4, 8, 16, 32):
-        odd ^= odd << np.uint64(bits)
-    carried = np.bitwise_xor.accumulate(odd >> np.uint64(63))
-    odd[1:] ^= np.uint64(0) - carried[:-1]
+        odd ^= np.left_shift(odd, np.uint64(bits), out=spare)
+    np.right_shift(odd, np.uint64(63), out=spare)
+    np.bitwise_xor.accumulate(spare, out=spare)
+    odd[1:] ^= np.subtract(np.uint64(0), spare, out=spare)[:-1]
     return odd
 
 
 def _line_ends(feeds: _Mask, returns: _Mask) -> _Mask:
     """Where lines end: LF, CR LF (at its LF) and CR."""
     return feeds | (returns & ~_before(feeds))
+
+
+def _last(mask: _Mask) -> int | None:
+    """The last byte of those; None where there is none."""
+    word = len(mask) - 1 - int((mask[::-1] != 0).argmax())
+    bits = int(mask[word])
+    return word * 64 + bits.bit_length() - 1 if bits else None
 
 
 def _up_to(byte: int) -> np.uint64:

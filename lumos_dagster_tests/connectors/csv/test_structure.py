@@ -24,14 +24,13 @@ _TEXTS = [
 def _byte_by_byte(buffer: bytes, eof: bool) -> Cut:
     inside, begin, fits = False, 0, True
     end = records = blank = lines = seen_lines = 0
-    sound, opening_fits = True, True
+    sound = True
     for at, byte in enumerate(buffer):
         mark, behind, before = bytes([byte]), buffer[at + 1 : at + 2], buffer[at - 1 : at] if at else b""
         if mark == b'"':
             inside = not inside
             if inside:
-                opening_fits = opening_fits and before in (b"", b",", b"\n", b"\r", b'"')
-                fits = fits and opening_fits
+                fits = fits and before in (b"", b",", b"\n", b"\r", b'"')
             else:
                 fits = fits and behind in (b"", b",", b"\n", b"\r", b'"')
         if mark == b"\n" or (mark == b"\r" and behind != b"\n" and (behind or eof)):
@@ -41,7 +40,7 @@ def _byte_by_byte(buffer: bytes, eof: bool) -> Cut:
                 records += 1
                 end, begin, lines, sound = at + 1, at + 1, seen_lines, fits
     if not records:
-        return Cut(sound=not eof and opening_fits)
+        return Cut(sound=not eof and fits)
     return Cut(end, records, blank, lines, sound)
 
 
