@@ -1,5 +1,6 @@
 """What every test may ask for."""
 
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -23,6 +24,11 @@ pytest_plugins = [
 
 _LONG = ("kill", "ui", "deploy", "orchestration", "components", "connectors/test_in_dagster", "plugins/test_guide")
 """Where tests start whole processes: few, and long."""
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are cores: a worker often waits for a process or a server that it has started."""
+    return (os.cpu_count() or 1) + 1
 
 
 @pytest.hookimpl(trylast=True)
