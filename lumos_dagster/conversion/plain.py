@@ -7,38 +7,101 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import types
 
-from lumos_dagster.conversion.kinds import Array, Kind
+from lumos_dagster.conversion.kinds import DIGITS, Array, Kind, is_utc
 
 _LOWEST, _HIGHEST = ord("-"), ord("9")
 """Between them stand minus, point, digits, and a slash, which Arrow takes in no number and no date."""
-_DOUBLE_LENGTH, _DECIMAL_LENGTH = 15, 38
-"""So short a number is neither beyond a double's range nor lost below it; and has no more digits than Arrow counts."""
+_DECIMAL_LENGTH = 38
+"""So short a number has no more digits than Arrow counts."""
 _INTEGER_LENGTH = 18
 """So short an integer, its sign and the zeros to come counted, is not beyond 64 bits."""
 _FIRST_DAY = -719_162
 """The first day of the year 1: Arrow knows a year 0 too."""
+_DAY_SECONDS = 86_400
+_DAY_LENGTH, _MINUTE_COLON, _MINUTE_LENGTH = len("2026-03-04"), len("2026-03-04T05"), len("2026-03-04T05:06")
+_ZONE_LENGTH, _ZONE_HOURS = len("+08:00"), 18
+"""How a zone is plainly spelled, and the hours that it is less than; Arrow knows some of 23."""
+_NOT_ZERO = "^[^eE]*[1-9]"
 
 
 def read_plainly(column: Array, target: Kind) -> Array | None:
-    """The values where every text holds digits, minus and point only, and Arrow takes them all; else None.
+    """The values where Arrow takes every text, and each of those by our grammar; else None.
 
     Arrow alone would take more than our grammar, such as 0x1F, and less, such as +1: what is not plain is for others.
     """
-    has_point = types.is_decimal(target) or types.is_float64(target)
-    if not (has_point or types.is_integer(target) or types.is_date32(target)):
+    read = next((read for matches, read in _READERS if matches(target)), None)
+    try:
+        return read(column, target) if read else None
+    except pa.ArrowInvalid:
         return None
+
+
+def _truth(column: Array, target: Kind) -> Array:
+    found: Array = column.cast(target)
+    return found
+
+
+def _floating(column: Array, target: Kind) -> Array | None:
+    """Where none is beyond the type's range, or lost below it."""
+    values: Array = column.cast(target)
+    zeros = column.filter(pc.equal(values, pa.scalar(0, target)))
+    is_known = pc.all(pc.is_finite(values)).as_py() is not False
+    return values if is_known and not pc.any(pc.match_substring_regex(zeros, _NOT_ZERO)).as_py() else None
+
+
+def _digits(column: Array, target: Kind) -> Array | None:
+    """Integers, decimals and days where every text holds digits, minus and point only."""
     marks = bytes_of(column)
     if marks.min(initial=_LOWEST) < _LOWEST or marks.max(initial=_HIGHEST) > _HIGHEST:
         return None
-    try:
-        if types.is_decimal128(target) and (counted := _counted(column, target)) is not None:
-            return counted
-        if has_point and longest(column) > (_DECIMAL_LENGTH if types.is_decimal(target) else _DOUBLE_LENGTH):
-            return None
-        values = column.cast(target)
-    except pa.ArrowInvalid:
+    if types.is_decimal128(target) and (counted := _counted(column, target)) is not None:
+        return counted
+    if types.is_decimal(target) and longest(column) > _DECIMAL_LENGTH:
         return None
+    values: Array = column.cast(target)
     return None if types.is_date32(target) and _least(values.cast(pa.int32())) < _FIRST_DAY else values
+
+
+def _time(column: Array, target: Kind) -> Array | None:
+    """As the moments of a day, as Arrow reads no times."""
+    day, nothing = (pa.scalar(text, column.type) for text in ("1970-01-01 ", ""))
+    moments = _timestamp(pc.binary_join_element_wise(day, column, nothing), pa.timestamp(target.unit))
+    if moments is None:
+        return None
+    ticks = moments.cast(pa.int64())
+    return (ticks.cast(pa.int32()) if types.is_time32(target) else ticks).cast(target)
+
+
+def _timestamp(column: Array, target: Kind) -> Array | None:
+    """Where none has a zone, or each one: with Z, or as +08:00."""
+    if target.unit == "ns" or (target.tz is not None and not is_utc(target.tz)):
+        return None
+    is_zoned = False
+    try:
+        moments: Array = column.cast(pa.timestamp(target.unit))
+    except pa.ArrowInvalid:
+        if target.tz is None:
+            raise
+        is_zoned = True
+        moments = column.cast(pa.timestamp(target.unit, "UTC"))
+    ticks = moments.cast(pa.int64())
+    # A day more, as a zone may bring what begins in the year 0 into the year 1.
+    if _least(ticks) < (_FIRST_DAY + 1) * _DAY_SECONDS * 10 ** DIGITS[target.unit]:
+        return None
+    return ticks.cast(target) if _are_plain_moments(column.drop_null(), is_zoned) else None
+
+
+def _are_plain_moments(column: Array, are_zoned: bool) -> bool:
+    """Of what Arrow takes: that none has hours without minutes, nor a zone that only Arrow knows."""
+    text, ends = bytes_of(column), _ends(column)
+    starts, ends = ends[:-1] - ends[0], ends[1:] - ends[0]
+    lengths = ends - starts
+    longer = lengths != _DAY_LENGTH
+    if (lengths[longer] < _MINUTE_LENGTH).any() or (text[starts[longer] + _MINUTE_COLON] != ord(":")).any():
+        return False
+    ends = ends[text[ends - 1] != ord("Z")] if are_zoned else ends[:0]
+    hours = 10 * (text[ends - _ZONE_LENGTH + 1] - ord("0")) + text[ends - _ZONE_LENGTH + 2] - ord("0")
+    return not (text[ends - 3] != ord(":")).any() and not (hours >= _ZONE_HOURS).any()
 
 
 def _counted(column: Array, target: Kind) -> Array | None:
@@ -47,8 +110,12 @@ def _counted(column: Array, target: Kind) -> Array | None:
     Without the point they are integers, which Arrow reads several times as fast. pa.ArrowInvalid where one is none.
     """
     rows, scale = len(column), target.scale
-    if not rows or column.null_count or scale < 0:
+    if not rows or scale < 0:
         return None
+    if column.null_count:
+        zero = "0." + "0" * scale if scale and (bytes_of(column) == ord(".")).any() else "0"
+        counted = _counted(pc.fill_null(column, pa.scalar(zero, column.type)), target)
+        return None if counted is None else pc.if_else(column.is_valid(), counted, pa.scalar(None, target))
     ends, text = _ends(column), bytes_of(column)
     ends, digits = ends - ends[0], text.tobytes().translate(None, b".")
     lengths, points = np.diff(ends), len(text) - len(digits)
@@ -93,3 +160,15 @@ def _ends(column: Array) -> "np.ndarray[Any, np.dtype[Any]]":
     width = np.dtype(np.int64 if types.is_large_string(column.type) else np.int32)
     places, count = column.buffers()[1], len(column) + 1
     return np.frombuffer(places, width, count, column.offset * width.itemsize) if places else np.zeros(count, width)
+
+
+_READERS = (
+    (types.is_boolean, _truth),
+    (types.is_float32, _floating),
+    (types.is_float64, _floating),
+    (types.is_integer, _digits),
+    (types.is_decimal, _digits),
+    (types.is_date32, _digits),
+    (types.is_time, _time),
+    (types.is_timestamp, _timestamp),
+)
