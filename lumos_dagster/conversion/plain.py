@@ -36,14 +36,15 @@ def read_plainly(column: Array, target: Kind) -> Array | None:
         return None
 
 
-def _truth(column: Array, target: Kind) -> Array:
-    found: Array = column.cast(target)
-    return found
+def _cast(column: Array, target: Kind) -> Array:
+    """The first by itself: where Arrow takes none, to say so of each takes longer than our grammar does."""
+    column.slice(0, 1).cast(target)
+    return column.cast(target)
 
 
 def _floating(column: Array, target: Kind) -> Array | None:
     """Where none is beyond the type's range, or lost below it."""
-    values: Array = column.cast(target)
+    values = _cast(column, target)
     zeros = column.filter(pc.equal(values, pa.scalar(0, target)))
     is_known = pc.all(pc.is_finite(values)).as_py() is not False
     return values if is_known and not pc.any(pc.match_substring_regex(zeros, _NOT_ZERO)).as_py() else None
@@ -76,19 +77,22 @@ def _timestamp(column: Array, target: Kind) -> Array | None:
     """Where none has a zone, or each one: with Z, or as +08:00."""
     if target.unit == "ns" or (target.tz is not None and not is_utc(target.tz)):
         return None
-    is_zoned = False
-    try:
-        moments: Array = column.cast(pa.timestamp(target.unit))
-    except pa.ArrowInvalid:
-        if target.tz is None:
-            raise
-        is_zoned = True
-        moments = column.cast(pa.timestamp(target.unit, "UTC"))
+    texts = column.drop_null()
+    is_zoned = target.tz is not None and _is_zoned(texts.slice(0, 1))
+    moments = _cast(column, pa.timestamp(target.unit, "UTC" if is_zoned else None))
     ticks = moments.cast(pa.int64())
     # A day more, as a zone may bring what begins in the year 0 into the year 1.
     if _least(ticks) < (_FIRST_DAY + 1) * _DAY_SECONDS * 10 ** DIGITS[target.unit]:
         return None
-    return ticks.cast(target) if _are_plain_moments(column.drop_null(), is_zoned) else None
+    return ticks.cast(target) if _are_plain_moments(texts, is_zoned) else None
+
+
+def _is_zoned(moment: Array) -> bool:
+    try:
+        moment.cast(pa.timestamp("us", "UTC"))
+    except pa.ArrowInvalid:
+        return False
+    return True
 
 
 def _are_plain_moments(column: Array, are_zoned: bool) -> bool:
@@ -163,7 +167,7 @@ def _ends(column: Array) -> "np.ndarray[Any, np.dtype[Any]]":
 
 
 _READERS = (
-    (types.is_boolean, _truth),
+    (types.is_boolean, _cast),
     (types.is_float32, _floating),
     (types.is_float64, _floating),
     (types.is_integer, _digits),
