@@ -200,6 +200,21 @@ def test_what_is_written_as_text_reads_back_the_same(kind: pa.DataType, data: st
     assert not any(convert(text, kind).bad.to_pylist())
 
 
+@given(st.data(), st.booleans())
+@pytest.mark.parametrize("kind", [TIME, NAIVE, ZONED], ids=str)
+def test_moments_are_written_with_no_three_or_six_digits_of_a_fraction(
+    kind: pa.DataType, data: st.DataObject, whole: bool
+) -> None:
+    moments = data.draw(st.lists(st.none() | ROUND_TRIPS[kind], min_size=1, max_size=5))
+    moments = [moment and moment.replace(microsecond=0) for moment in moments] if whole else moments
+    digits = {0: "seconds"} | {number: "milliseconds" for number in range(1000, 1_000_000, 1000)}
+    texts = [moment and moment.isoformat(timespec=digits.get(moment.microsecond, "microseconds")) for moment in moments]
+
+    written = convert(pa.array([None, *moments], kind)[1:], STRING).values
+
+    assert written.to_pylist() == [text and text.replace("+00:00", "Z") for text in texts]
+
+
 @given(st.text())
 def test_no_text_breaks_the_grammar(text: str) -> None:
     for target in (INT, DECIMAL, FLOAT, BOOL, DATE, TIME, NAIVE, ZONED, BERLIN, BINARY):
