@@ -207,7 +207,7 @@ def test_moments_are_written_with_no_three_or_six_digits_of_a_fraction(
 ) -> None:
     moments = data.draw(st.lists(st.none() | ROUND_TRIPS[kind], min_size=1, max_size=5))
     moments = [moment and moment.replace(microsecond=0) for moment in moments] if whole else moments
-    digits = {0: "seconds"} | {number: "milliseconds" for number in range(1000, 1_000_000, 1000)}
+    digits = {0: "seconds"} | dict.fromkeys(range(1000, 1000000, 1000), "milliseconds")
     texts = [moment and moment.isoformat(timespec=digits.get(moment.microsecond, "microseconds")) for moment in moments]
 
     written = convert(pa.array([None, *moments], kind)[1:], STRING).values
