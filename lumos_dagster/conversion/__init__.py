@@ -18,6 +18,7 @@ date, any other time is bad; a float becomes the decimal that is written like it
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import pyarrow as pa
@@ -42,7 +43,9 @@ class Converted:
 def convert(column: "pa.Array[Any]", target: pa.DataType) -> Converted:
     """Each value of `column` as `target`, exactly. DataError where no value of the one type could be the other."""
     column = unwrapped(column)
-    if column.type == target or types.is_null(column.type):
+    if column.type == target:
+        values = column
+    elif types.is_null(column.type):
         values = column.cast(target)
     elif is_text(target):
         values = as_text(column).cast(target)
@@ -54,6 +57,7 @@ def convert(column: "pa.Array[Any]", target: pa.DataType) -> Converted:
     return Converted(values, pc.and_(column.is_valid(), values.is_null()))
 
 
+@lru_cache(maxsize=8)
 def _none_of(rows: int) -> Array:
     """From a buffer, as pyarrow would load pandas to look at whatever else it is given."""
     return pa.Array.from_buffers(pa.bool_(), rows, [None, pa.py_buffer(bytes((rows + 7) // 8))])

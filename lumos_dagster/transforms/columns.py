@@ -1,5 +1,6 @@
 """The columns at one point of a chain of operations: asked for, checked and changed while the chain is bound."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -18,7 +19,7 @@ class Columns:
     """Name -> type, in order. Every method that meets a mistake raises ConfigError with the path of the option."""
 
     def __init__(self, schema: pa.Schema) -> None:
-        doubled = sorted({name for name in schema.names if schema.names.count(name) > 1})
+        doubled = sorted(name for name, times in Counter(schema.names).items() if times > 1)
         if doubled:
             raise ConfigError(f"the input has more than one column named {doubled[0]!r}. Give each its own name.")
         self._fields: dict[str, pa.Field[Any]] = {field.name: field for field in schema}

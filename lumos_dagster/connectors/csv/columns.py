@@ -1,7 +1,9 @@
 """Which columns of a CSV text are given, and as which types."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import pyarrow as pa
@@ -13,6 +15,12 @@ from lumos_dagster.errors import ConfigError, Problem
 from lumos_dagster.problems import near
 
 _DECIMAL_DIGITS = 38
+_MOMENT = "[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+"
+_SPELLED: dict[str, pa.DataType] = {
+    "-?[0-9]+": pa.int64(), "-?[0-9]+[.e].*|-?inf|NaN": pa.float64(), "true|false": pa.bool_(),
+    "[0-9]{4}-[0-9]{2}-[0-9]{2}": pa.date32(), _MOMENT: pa.timestamp("us"), f"{_MOMENT}Z": pa.timestamp("us", "UTC"),
+}  # fmt: skip
+"""At least all texts that values of each type become; a text can be one of several, and the first one is the best."""
 
 
 @dataclass(frozen=True)
@@ -47,9 +55,10 @@ class Columns:
     @property
     def positions(self) -> list[int]:
         """Where in the file the given columns stand."""
-        return [self.found.index(name) for name in self.names]
+        places = {name: place for place, name in enumerate(self.found)}
+        return [places[name] for name in self.names]
 
-    @property
+    @cached_property
     def schema(self) -> pa.Schema:
         """The columns of the batches."""
         fields = [pa.field(name, kind) for name, kind in zip(self.names, self.types, strict=True)]
@@ -89,10 +98,13 @@ class _Candidates:
 
 
 def _first_candidates(value: str) -> list[pa.DataType]:
+    """The types that spell a value like this one."""
     # All values of a decimal column have as many digits behind the point, or their text would not come back.
     scale = len(value.partition(".")[2])
-    decimal = [pa.decimal128(_DECIMAL_DIGITS, scale)] if 0 < scale <= _DECIMAL_DIGITS else []
-    return [pa.int64(), *decimal, pa.float64(), pa.bool_(), pa.date32(), pa.timestamp("us"), pa.timestamp("us", "UTC")]
+    decimal: dict[str, pa.DataType] = {
+        rf"-?[0-9]+\.[0-9]{{1,{_DECIMAL_DIGITS}}}": pa.decimal128(_DECIMAL_DIGITS, min(scale, _DECIMAL_DIGITS))
+    }
+    return [kind for spelling, kind in (decimal | _SPELLED).items() if re.fullmatch(spelling, value)]
 
 
 def _keeps(column: "pa.Array[Any]", kind: pa.DataType) -> bool:

@@ -1,5 +1,6 @@
 """The CSV loader: its options, and how a file is written whole or not at all."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -112,15 +113,15 @@ class CsvLoader(Loader):
             return self._append(rows, pour) if self._appends else self._overwrite(rows, pour)
 
     def _names(self, schema: pa.Schema) -> list[str]:
-        names = list(self.fields or schema.names)
-        if missing := [name for name in names if name not in schema.names]:
+        names, there = list(self.fields or schema.names), Counter(schema.names)
+        if missing := [name for name in names if name not in there]:
             raise ConfigError(
                 Problem(
                     f"fields: there is no column {name!r}", allowed=tuple(schema.names), hint=near(name, schema.names)
                 )
                 for name in missing
             )
-        if twice := [name for name in names if names.count(name) > 1 or schema.names.count(name) > 1]:
+        if twice := [name for name, times in Counter(names).items() if times > 1 or there[name] > 1]:
             raise ConfigError(Problem(f"two columns are named {twice[0]!r}, and the file could not be read by name"))
         if self.write_header and "" in names:
             raise ConfigError(Problem("a column has no name, and the file could not be read by name; rename it"))

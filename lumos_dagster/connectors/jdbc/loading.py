@@ -84,7 +84,8 @@ class Loading:
                 task.log(f"{task.op}: the input has {seen} rows now; when it was loaded it had {task.count.rows_in}")
 
     def _check_input(self, schema: pa.Schema) -> None:
-        if absent := [fit.source for fit in self.matched.fits if fit.source not in schema.names]:
+        there = set(schema.names)
+        if absent := [fit.source for fit in self.matched.fits if fit.source not in there]:
             raise DataError(
                 f"the load into {self.table.quoted} was committed, but its input now lacks {', '.join(absent)}, so "
                 "that its rows cannot be told again; start a new run"

@@ -1,5 +1,6 @@
 """The target table: found or made, and its columns matched with the input's."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -117,7 +118,7 @@ class Matching:
                 for name in unknown
             )
         renamed = pa.schema([(self.names.get(field.name, field.name), _plain(field.type)) for field in schema])
-        if twice := sorted({name for name in renamed.names if renamed.names.count(name) > 1}):
+        if twice := sorted(name for name, times in Counter(renamed.names).items() if times > 1):
             raise DataError(f"two columns of the input would fill {', '.join(map(repr, twice))}; rename or drop one")
         return renamed
 

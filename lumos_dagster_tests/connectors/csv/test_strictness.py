@@ -188,6 +188,28 @@ def test_a_value_that_does_not_fit_may_become_null(tmp_path: Path, book: Book) -
     assert book.tasks["read"].count.nulled == 2
 
 
+@pytest.mark.parametrize(
+    ("kind", "texts"),
+    [
+        ("int64", "0 -1 9223372036854775807"),
+        ("decimal128(38, 2)", "-0.10 12345678901234567890.00"),
+        ("double", "1e+20 -1e-7 0.00001 1.5 -0.0 5e-324 NaN inf -inf 1.2345678901234568e+17"),
+        ("bool", "true false"),
+        ("date32[day]", "0001-01-01 9999-12-31"),
+        ("timestamp[us]", "0001-01-01T00:00:00 2026-03-04T05:06:07.123 9999-12-31T23:59:59.999999"),
+        ("timestamp[us, tz=UTC]", "0001-01-01T00:00:00Z 2026-03-04T05:06:07.123Z 9999-12-31T23:59:59.999999Z"),
+    ],
+)
+def test_a_type_is_inferred_whichever_of_its_values_comes_first(
+    tmp_path: Path, book: Book, kind: str, texts: str
+) -> None:
+    path = tmp_path / "a.csv"
+    for first in texts.split():
+        path.write_text("\n".join(["x", first, *texts.split()]))
+
+        assert str(read(book, path, types="infer").schema.field("x").type) == kind, first
+
+
 def test_inference_never_changes_what_is_written(tmp_path: Path, book: Book) -> None:
     path = tmp_path / "a.csv"
     path.write_text(
