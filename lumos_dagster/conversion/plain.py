@@ -19,8 +19,8 @@ _FIRST_DAY = -719_162
 """The first day of the year 1: Arrow knows a year 0 too."""
 _DAY_SECONDS = 86_400
 _DAY_LENGTH, _MINUTE_COLON, _MINUTE_LENGTH = len("2026-03-04"), len("2026-03-04T05"), len("2026-03-04T05:06")
-_ZONE_LENGTH, _ZONE_HOURS = len("+08:00"), 18
-"""How a zone is plainly spelled, and the hours that it is less than; Arrow knows some of 23."""
+_ZONE_HOURS = 18
+"""A plain zone has less; Arrow knows some of 23."""
 _NOT_ZERO = "^[^eE]*[1-9]"
 
 
@@ -74,7 +74,7 @@ def _time(column: Array, target: Kind) -> Array | None:
 
 
 def _timestamp(column: Array, target: Kind) -> Array | None:
-    """Where none has a zone, or each one: with Z, or as +08:00."""
+    """Where none has a zone, or each one: Z, +08:00 or +08."""
     if target.unit == "ns" or (target.tz is not None and not is_utc(target.tz)):
         return None
     texts = column.drop_null()
@@ -104,8 +104,10 @@ def _are_plain_moments(column: Array, are_zoned: bool) -> bool:
     if (lengths[longer] < _MINUTE_LENGTH).any() or (text[starts[longer] + _MINUTE_COLON] != ord(":")).any():
         return False
     ends = ends[text[ends - 1] != ord("Z")] if are_zoned else ends[:0]
-    hours = 10 * (text[ends - _ZONE_LENGTH + 1] - ord("0")) + text[ends - _ZONE_LENGTH + 2] - ord("0")
-    return not (text[ends - 3] != ord(":")).any() and not (hours >= _ZONE_HOURS).any()
+    hours_end = np.where(text[ends - 3] == ord(":"), ends - 3, ends)
+    signs, tens, ones = (text[hours_end - back] for back in (3, 2, 1))
+    hours = 10 * (tens - ord("0")) + (ones - ord("0"))
+    return not ((signs != ord("+")) & (signs != ord("-"))).any() and not (hours >= _ZONE_HOURS).any()
 
 
 def _counted(column: Array, target: Kind) -> Array | None:
