@@ -21,7 +21,7 @@ from pathlib import Path
 import psutil
 import psycopg
 
-from benchmarks import documents, memory, mongo, overhead, together, transforms
+from benchmarks import documents, kinds, memory, mongo, overhead, together, transforms
 from benchmarks.data import LINEITEM, lineitem
 from benchmarks.measure import FailedError, Taken, cells, median, run
 from benchmarks.works import FLOOR, LIMIT, LUMOS, STAGED, STAGED_FLOOR, STAGED_TARGET, WORKS, Bench, Work, write_binary
@@ -82,6 +82,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         with bench_of(memory.ROWS) as bench:
             tell(memory.measured(bench))
             tell(together.measured(bench, rounds))
+            tell(kinds.measured(bench, rounds))
     for count in more:
         for table in _of_rows(count, works, asked, many):
             tell(table)
