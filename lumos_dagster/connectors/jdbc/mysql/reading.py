@@ -7,7 +7,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from lumos_dagster.connectors.jdbc.mysql.types import sent_type
+from lumos_dagster.connectors.jdbc.mysql.receiving import received
+from lumos_dagster.connectors.jdbc.mysql.types import BIT, sent_type
 from lumos_dagster.connectors.jdbc.query import trimmed, with_values
 from lumos_dagster.conversion import convert
 from lumos_dagster.errors import DataError
@@ -29,7 +30,7 @@ def read(raw: Any, query: str, parameters: Mapping[str, Any], rows: int, quote: 
     cursor.execute(query)
     schema = pa.schema(fields)
     try:
-        yield pa.RecordBatchReader.from_batches(schema, _batches(cursor, schema, rows))
+        yield pa.RecordBatchReader.from_batches(schema, _batches(raw, cursor, schema, rows))
     finally:
         _abandon(raw, cursor)
 
@@ -61,24 +62,30 @@ def _with_all_digits(query: str, fields: Sequence["pa.Field[Any]"], quote: Any) 
     return f"SELECT {chosen} FROM (\n{query}\n) q"
 
 
-def _batches(cursor: Any, schema: pa.Schema, size: int) -> Iterator[pa.RecordBatch]:
-    while found := cursor.fetchmany(size):
-        columns = [_array(values, field) for values, field in zip(zip(*found, strict=True), schema, strict=True)]
-        yield pa.RecordBatch.from_arrays(columns, schema=schema)
+def _batches(raw: Any, cursor: Any, schema: pa.Schema, size: int) -> Iterator[pa.RecordBatch]:
+    result = cursor._result
+    are_bits = [field.type_code == BIT for field in result.fields]
+    for columns in received(raw, result, len(schema), size):
+        arrays = [_array(*column) for column in zip(columns, schema, are_bits, strict=True)]
+        yield pa.RecordBatch.from_arrays(arrays, schema=schema)
 
 
-def _array(values: tuple[Any, ...], field: "pa.Field[Any]") -> "pa.Array[Any]":
+def _array(values: Any, field: "pa.Field[Any]", are_bits: bool) -> Any:
     kind = field.type
-    if pa.types.is_string(kind) or pa.types.is_binary(kind):
-        return pa.array(values, kind)
-    if any(isinstance(value, bytes) for value in values):  # the bits of a BIT
-        values = tuple(None if value is None else str(int.from_bytes(value)) for value in values)
-    converted = convert(pa.array(values, pa.string()), kind)
+    if pa.types.is_binary(kind):
+        return values
+    if are_bits:
+        values = pa.array([bits and str(int.from_bytes(bits)).encode() for bits in values.to_pylist()], pa.binary())
+    try:
+        texts = values.cast(pa.string())
+    except pa.ArrowInvalid:
+        raise DataError(f"column {field.name!r} holds bytes that are no UTF-8; select it AS BINARY") from None
+    converted = convert(texts, kind)
     if converted.bad.true_count:
-        bad = values[converted.bad.index(pa.scalar(value=True)).as_py()]
+        bad = texts[converted.bad.index(pa.scalar(value=True)).as_py()]
         raise DataError(
-            f"column {field.name!r} holds {bad!r}, which is no {kind}: select it as a number (column + 0) or as text "
-            "(CAST(column AS CHAR)), or leave such rows out"
+            f"column {field.name!r} holds {bad.as_py()!r}, which is no {kind}: select it as a number (column + 0) or "
+            "as text (CAST(column AS CHAR)), or leave such rows out"
         )
     return converted.values
 

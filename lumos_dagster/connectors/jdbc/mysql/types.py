@@ -39,7 +39,7 @@ _SENT: dict[int, pa.DataType] = {
     11: pa.time64("us"), 12: pa.timestamp("us"), 13: pa.int16(), 14: pa.date32(), 255: pa.binary(),
 }  # fmt: skip
 _SENT_INTEGERS = {1: "tinyint", 2: "smallint", 3: "int", 8: "bigint", 9: "mediumint"}
-_DECIMALS, _BIT, _JSON, _BINARY_CHARACTERS, _UNSIGNED = (0, 246), 16, 245, 63, 32
+BIT, _DECIMALS, _JSON, _BINARY_CHARACTERS, _UNSIGNED = 16, (0, 246), 245, 63, 32
 
 
 def column(name: str, sql_type: str, nullable: bool, has_default: bool, collation: str, comment: str) -> Column:
@@ -74,7 +74,7 @@ def sent_type(field: Any) -> pa.DataType:
     if field.type_code in _DECIMALS:
         digits = max(field.length - (field.scale > 0) - (not unsigned), 1)
         return _decimal(digits, field.scale)
-    if field.type_code == _BIT:
+    if field.type_code == BIT:
         return pa.bool_() if field.length == 1 else pa.uint64()
     if field.type_code in _SENT:
         return _SENT[field.type_code]
