@@ -164,6 +164,15 @@ def mariadb_table(bench: Bench) -> None:
         cursor.execute(f"create table lineitem {LINEITEM}")
 
 
+def mariadb_source(bench: Bench) -> None:
+    """The rows in MariaDB, put there once, and an empty table in PostgreSQL."""
+    with _mariadb(bench) as connection, connection.cursor() as cursor:
+        if not cursor.execute("show tables like 'source'"):
+            cursor.execute(f"create table source {LINEITEM}")
+            subprocess.run(_load_data(bench, str(bench.rows.file), "source"), check=True)
+    postgres_table(bench)
+
+
 def mariadb_sums(bench: Bench) -> tuple[Any, ...]:
     """What was loaded there."""
     with _mariadb(bench) as connection, connection.cursor() as cursor:
@@ -263,15 +272,19 @@ def _psql(bench: Bench, command: str) -> list[str]:
     return ["psql", "-q", bench.postgres, "-c", command]
 
 
-def _load_data(bench: Bench, file: str) -> list[str]:
+def _load_data(bench: Bench, file: str, table: str = "lineitem") -> list[str]:
+    load = (
+        f"load data local infile '{file}' into table {table} character set utf8mb4 "
+        "fields terminated by ',' optionally enclosed by '\"' lines terminated by '\\n' ignore 1 lines"
+    )
+    return [*_mariadb_client(bench), "--local-infile=1", "-e", load]
+
+
+def _mariadb_client(bench: Bench) -> list[str]:
     _, _, place = bench.mariadb.partition("@")
     address, _, database = place.partition("/")
     host, _, port = address.partition(":")
-    load = (
-        f"load data local infile '{file}' into table lineitem character set utf8mb4 "
-        "fields terminated by ',' optionally enclosed by '\"' lines terminated by '\\n' ignore 1 lines"
-    )
-    return ["mariadb", "--local-infile=1", f"-h{host}", f"-P{port}", "-uroot", database, "-e", load]
+    return ["mariadb", f"-h{host}", f"-P{port}", "-uroot", database]
 
 
 def _duck(
@@ -530,6 +543,23 @@ WORKS = [
         data_path(1.1),
         _duck(lambda bench: f"{bench.postgres}#source", lambda bench: f"{bench.mariadb}#lineitem")
         | _ingestr(lambda bench: f"{bench.postgres}#public.source", _mysql_table),
+    ),
+    Work(
+        "MariaDB to PostgreSQL",
+        lambda bench: job_of(table_at(bench.mariadb, "source"), table_at(bench.postgres, load_mode="insert")),
+        "mariadb --batch into psql",
+        lambda bench: _bash(
+            f"{' '.join(_mariadb_client(bench))} --batch --quick --skip-column-names -e 'select * from source' | "
+            f"psql -q {bench.postgres} -c 'copy lineitem from stdin'"
+        ),
+        mariadb_source,
+        postgres_sums,
+        {},
+        _duck(lambda bench: f"{bench.mariadb}#source", lambda bench: f"{bench.postgres}#lineitem")
+        | _ingestr(
+            lambda bench: _mysql_table(bench).replace(".lineitem", ".source"),
+            lambda bench: f"{bench.postgres}#public.lineitem",
+        ),
     ),
     Work(
         "CSV to SQLite",
