@@ -137,7 +137,7 @@ def _table(work: Work, taken: dict[str, list[Taken]], failed: dict[str, str]) ->
         shown = f"**{name}**" if name == LUMOS else name
         yield f"| {shown} | {ratio} | {cells(runs)} |"
     yield from (f"| {name} | not measured: {reason.replace('|', '/')} | | | |" for name, reason in failed.items())
-    if limit:
+    if limit and work.targets:
         held = (_held(name, wall[name] / limit, target) for name, target in work.targets.items() if name in wall)
         yield f"\nHeld to a part of the limit: {'; '.join(held)}."
     if LUMOS in wall and STAGED in wall:
