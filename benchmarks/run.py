@@ -137,9 +137,10 @@ def _table(work: Work, taken: dict[str, list[Taken]], failed: dict[str, str]) ->
         shown = f"**{name}**" if name == LUMOS else name
         yield f"| {shown} | {ratio} | {cells(runs)} |"
     yield from (f"| {name} | not measured: {reason.replace('|', '/')} | | | |" for name, reason in failed.items())
+    yield ""
     if limit and work.targets:
         held = (_held(name, wall[name] / limit, target) for name, target in work.targets.items() if name in wall)
-        yield f"\nHeld to a part of the limit: {'; '.join(held)}."
+        yield f"Held to a part of the limit: {'; '.join(held)}."
     if LUMOS in wall and STAGED in wall:
         yield f"Held to a part of streaming: {_held(STAGED, wall[STAGED] / wall[LUMOS], STAGED_TARGET)}."
     yield ""
