@@ -65,19 +65,20 @@ def _batches(cursor: Any, rows: list[Any], schema: pa.Schema, size: int) -> Iter
 
 
 def _array(values: list[Any], field: "pa.Field[Any]") -> "pa.Array[Any]":
-    kind = field.type
+    kind, found = field.type, set(map(type, values))
     try:
-        if pa.types.is_integer(kind) and float in set(map(type, values)):  # pyarrow would cut what is behind the point
+        if pa.types.is_integer(kind) and float in found:  # pyarrow would cut what is behind the point
             bad = next(value for value in values if isinstance(value, float))
             raise pa.ArrowInvalid(f"{bad!r} is no integer")
         if pa.types.is_binary(kind) or pa.types.is_floating(kind) or pa.types.is_integer(kind):
             return pa.array(values, kind)
-        texts = pa.array([_text(value) for value in values])
+        are_texts = found <= {str, type(None)}
+        texts = pa.array(values if are_texts else [_text(value) for value in values], pa.string())
     except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError) as error:
         raise DataError(
             f"column {field.name!r} is declared as {kind}, but holds a value that is none: {error}. {_AS_TEXT}"
         ) from None
-    converted = convert(texts.cast(pa.string()), kind)
+    converted = convert(texts, kind)
     if not converted.bad.true_count:
         return converted.values
     bad = values[converted.bad.index(True).as_py()]
