@@ -89,8 +89,8 @@ def test_the_rows_go_in_over_several_connections_and_are_seen_at_the_end(filled:
     def look(number: int) -> None:
         nonlocal most
         if number % 10 == 9:
+            most = max(most, len(connections(filled)))  # before the next line's own, which ends a little later
             seen.append(state(filled))
-            most = max(most, len(connections(filled)))
 
     assert filled.load(rows(look), load_mode="replace", connections=wanted) == LoadResult(inserted=ROWS)
     assert state(filled) == NEW

@@ -40,7 +40,7 @@ def received(raw: Any, result: Any, columns: int, size: int) -> Iterator[list[An
             starts.append(at + _HEADER.size)
             at = behind
         if starts and (len(starts) == size or at >= _MOST_BYTES or not result.unbuffered_active):
-            yield _columns(bytes(held[:at]), starts, columns)
+            yield _columns(bytes(memoryview(held)[:at]), starts, columns)
             del held[:at]
             starts, at = [], 0
 
