@@ -111,6 +111,8 @@ def _reason(event: dg.DagsterEvent) -> str:
         error = error.cause
     if error is None:
         return event.message or ""
+    if error.cls_name == dg.DagsterExecutionInterruptedError.__name__:  # it has no words of its own
+        return "it was told to end, by Ctrl-C or a signal"
     return _words(str(error.message), error.cls_name)
 
 

@@ -124,8 +124,9 @@ def test_ctrl_c_ends_the_run_while_a_statement_blocks(read: str, project: Path, 
         process = lumos(project)
         wait_until_the_load_waits(postgres, process)
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=60)
+        told, _ = process.communicate(timeout=60)
         assert process.returncode not in (0, 3)
+        assert "load: it was told to end, by Ctrl-C or a signal" in told
     assert postgres.rows("select count(*) from target") == [(0,)]
 
 
