@@ -2,14 +2,18 @@
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Hashable, Iterable, Mapping
 from difflib import get_close_matches
+from typing import TypeVar
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 
 from lumos_dagster.errors import Problem
 from lumos_dagster.values import Raw, has_placeholder
+
+Name = TypeVar("Name", bound=Hashable)
 
 _MUST_BE = {
     "int_type": "a whole number",
@@ -45,6 +49,11 @@ def near(word: str, known: Iterable[str]) -> str:
     """The question "Did you mean 'x'?" where a known word is close, else the empty text."""
     matches = get_close_matches(word, list(known), n=1, cutoff=0.6)
     return f"Did you mean {matches[0]!r}?" if matches else ""
+
+
+def repeated(names: Iterable[Name]) -> list[Name]:
+    """The names that come more than once, each where it comes first."""
+    return [name for name, times in Counter(names).items() if times > 1]
 
 
 def unknown_key(key: str, known: Iterable[str], path: str = "", meant: str = "") -> Problem:

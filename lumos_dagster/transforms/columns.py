@@ -1,6 +1,5 @@
 """The columns at one point of a chain of operations: asked for, checked and changed while the chain is bound."""
 
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -10,7 +9,7 @@ from lumos_dagster.conversion import is_text
 from lumos_dagster.conversion.kinds import Kind
 from lumos_dagster.errors import ConfigError, Problem
 from lumos_dagster.lineage import Origins
-from lumos_dagster.problems import near
+from lumos_dagster.problems import near, repeated
 
 _SHOWN = 30
 
@@ -19,8 +18,7 @@ class Columns:
     """Name -> type, in order. Every method that meets a mistake raises ConfigError with the path of the option."""
 
     def __init__(self, schema: pa.Schema) -> None:
-        doubled = sorted(name for name, times in Counter(schema.names).items() if times > 1)
-        if doubled:
+        if doubled := sorted(repeated(schema.names)):
             raise ConfigError(f"the input has more than one column named {doubled[0]!r}. Give each its own name.")
         self._fields: dict[str, pa.Field[Any]] = {field.name: field for field in schema}
         self._reads: dict[str, tuple[str, ...]] = {name: (name,) for name in schema.names}

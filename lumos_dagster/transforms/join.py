@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from lumos_dagster.errors import ConfigError, DataError, Problem
 from lumos_dagster.lineage import Origins, within
+from lumos_dagster.problems import repeated
 from lumos_dagster.relation import united_schema
 from lumos_dagster.transforms.columns import Columns
 from lumos_dagster.transforms.queried import Queried, Query
@@ -42,8 +43,7 @@ class Join(Queried):
 
     @model_validator(mode="after")
     def _right_keys_once(self) -> "Join":
-        rights = list(self.on.values())
-        if doubled := [name for name in rights if rights.count(name) > 1]:
+        if doubled := repeated(self.on.values()):
             raise ValueError(f"on names the field {doubled[0]!r} of the right side more than once")
         return self
 

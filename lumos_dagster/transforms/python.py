@@ -15,6 +15,7 @@ from lumos_dagster.accounting import Task
 from lumos_dagster.conversion.names import type_named
 from lumos_dagster.errors import DataError, FunctionError, LumosError
 from lumos_dagster.interface import Combiner
+from lumos_dagster.problems import repeated
 
 Function = Callable[[Any], Any]
 
@@ -167,7 +168,7 @@ def _annotated(function: Function) -> str:
 
 
 def _check_once(names: Sequence[Any], where: str) -> None:
-    if doubled := [name for name in names if list(names).count(name) > 1]:
+    if doubled := repeated(names):
         raise DataError(f"{where}: gives more than one column named {doubled[0]!r}")
 
 

@@ -12,7 +12,7 @@ from lumos_dagster.conversion.kinds import Kind
 from lumos_dagster.errors import ConfigError, Problem
 from lumos_dagster.interface import Combiner
 from lumos_dagster.lineage import Origins, within
-from lumos_dagster.problems import near
+from lumos_dagster.problems import near, repeated
 from lumos_dagster.transforms.engine import Engine, Memory, QueryError, as_type, characters, opened
 
 _TABLE_FUNCTIONS = ("unnest", "generate_series", "range")
@@ -143,7 +143,7 @@ def _nodes(tree: Any) -> Iterator[dict[str, Any]]:
 
 
 def _check_once(names: Sequence[str], where: str, hint: str) -> None:
-    if doubled := [name for name in names if names.count(name) > 1]:
+    if doubled := repeated(names):
         raise ConfigError(Problem(f"{where}: two columns have the name {doubled[0]!r}", path="query", hint=hint))
 
 

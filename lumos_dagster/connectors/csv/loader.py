@@ -1,6 +1,5 @@
 """The CSV loader: its options, and how a file is written whole or not at all."""
 
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,7 +20,7 @@ from lumos_dagster.connectors.csv.source import open_csv, place_of
 from lumos_dagster.errors import ConfigError, DataError, Problem, TerminalError
 from lumos_dagster.files import absolute, dataset, is_local, open_atomic, shown
 from lumos_dagster.interface import Loader, LoadResult, Task, Texts
-from lumos_dagster.problems import near
+from lumos_dagster.problems import near, repeated
 from lumos_dagster.values import Raw
 
 
@@ -113,7 +112,7 @@ class CsvLoader(Loader):
             return self._append(rows, pour) if self._appends else self._overwrite(rows, pour)
 
     def _names(self, schema: pa.Schema) -> list[str]:
-        names, there = list(self.fields or schema.names), Counter(schema.names)
+        names, there = list(self.fields or schema.names), set(schema.names)
         if missing := [name for name in names if name not in there]:
             raise ConfigError(
                 Problem(
@@ -121,7 +120,8 @@ class CsvLoader(Loader):
                 )
                 for name in missing
             )
-        if twice := [name for name, times in Counter(names).items() if times > 1 or there[name] > 1]:
+        doubled = {*repeated(names), *repeated(schema.names)}
+        if twice := [name for name in names if name in doubled]:
             raise ConfigError(Problem(f"two columns are named {twice[0]!r}, and the file could not be read by name"))
         if self.write_header and "" in names:
             raise ConfigError(Problem("a column has no name, and the file could not be read by name; rename it"))

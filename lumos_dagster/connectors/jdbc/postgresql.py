@@ -14,7 +14,7 @@ from lumos_dagster.connectors.jdbc.copying import TIMESTAMP_TZ, copy_bytes_in, c
 from lumos_dagster.connectors.jdbc.database import AtOnce, Column, Database, Translating, is_binary, made_for
 from lumos_dagster.connectors.jdbc.forms import Forms
 from lumos_dagster.connectors.jdbc.merging import merge
-from lumos_dagster.connectors.jdbc.query import trimmed, with_values
+from lumos_dagster.connectors.jdbc.query import check_once, trimmed, with_values
 from lumos_dagster.connectors.jdbc.spellings import pattern
 from lumos_dagster.errors import DataError, LumosError, TerminalError, TransientError
 from lumos_dagster.passage import Passage
@@ -259,8 +259,7 @@ def _copyable(database: Database, raw: Any, query: str, parameters: Mapping[str,
     cursor = raw.execute(f"SELECT * FROM (\n{query}\n) AS q LIMIT 0")
     described = cursor.description or ()
     names = [column.name for column in described]
-    if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise DataError(f"the query gives the column {', '.join(twice)} more than once; name each by AS")
+    check_once(names)
     modifiers = [cursor.pgresult.fmod(place) for place in range(len(names))]
     numbers = [column.type_code for column in described]
     kinds = [kind for (kind,) in raw.execute(_TYPES, (numbers, modifiers)).fetchall()]

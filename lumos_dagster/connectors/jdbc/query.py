@@ -4,8 +4,8 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from lumos_dagster.errors import ConfigError, Problem
-from lumos_dagster.problems import near
+from lumos_dagster.errors import ConfigError, DataError, Problem
+from lumos_dagster.problems import near, repeated
 
 TOKEN = re.compile(
     r"""
@@ -21,6 +21,12 @@ TOKEN = re.compile(
 
 _IN = re.compile(r"\bin\s*\(\s*$", re.IGNORECASE)
 _CLOSED = re.compile(r"\s*\)")
+
+
+def check_once(columns: Iterable[str]) -> None:
+    """DataError where a query gives a column more than once."""
+    if twice := sorted(repeated(columns)):
+        raise DataError(f"the query gives the column {', '.join(twice)} more than once; name each by AS")
 
 
 def named(query: str, parameters: Mapping[str, Any] | Sequence[Any]) -> tuple[str, dict[str, Any]]:

@@ -1,6 +1,5 @@
 """The target table: found or made, and its columns matched with the input's."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -11,7 +10,7 @@ from lumos_dagster.connectors.jdbc.database import Column, Database
 from lumos_dagster.connectors.jdbc.fitting import Fit
 from lumos_dagster.connectors.jdbc.forms import in_text
 from lumos_dagster.errors import ConfigError, DataError, Problem, TerminalError
-from lumos_dagster.problems import near
+from lumos_dagster.problems import near, repeated
 
 
 @dataclass(frozen=True)
@@ -118,7 +117,7 @@ class Matching:
                 for name in unknown
             )
         renamed = pa.schema([(self.names.get(field.name, field.name), _plain(field.type)) for field in schema])
-        if twice := sorted(name for name, times in Counter(renamed.names).items() if times > 1):
+        if twice := sorted(repeated(renamed.names)):
             raise DataError(f"two columns of the input would fill {', '.join(map(repr, twice))}; rename or drop one")
         return renamed
 

@@ -14,6 +14,7 @@ from lumos_dagster.connectors.mongodb.extended import from_json
 from lumos_dagster.connectors.mongodb.marks import Field, Mark, mark_of, marked, subtype_of
 from lumos_dagster.errors import ConfigError, DataError
 from lumos_dagster.interface import BadRow, Task
+from lumos_dagster.problems import repeated
 
 Convert = Callable[[Any], Any]
 
@@ -136,9 +137,8 @@ def _shown(one: "pa.Array[Any]") -> Any:
 
 
 def _check_names(names: list[str], where: str) -> None:
-    doubled = next((name for name in names if names.count(name) > 1), None)
-    if doubled is not None:
-        raise DataError(f"{where} has more than one field named {doubled!r}, and a document has each name once")
+    if doubled := repeated(names):
+        raise DataError(f"{where} has more than one field named {doubled[0]!r}, and a document has each name once")
 
 
 def _bson_field(field: Field, path: str) -> Field:

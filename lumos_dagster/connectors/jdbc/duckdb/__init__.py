@@ -12,7 +12,7 @@ from lumos_dagster.connectors.jdbc.database import Column, Database
 from lumos_dagster.connectors.jdbc.duckdb.opening import Connection, is_held
 from lumos_dagster.connectors.jdbc.duckdb.types import checked, column, made_for, spelled
 from lumos_dagster.connectors.jdbc.forms import Forms
-from lumos_dagster.connectors.jdbc.query import trimmed, with_values
+from lumos_dagster.connectors.jdbc.query import check_once, trimmed, with_values
 from lumos_dagster.errors import DataError, LumosError, TerminalError, TransientError
 
 _EXPRESSION = re.compile(r"""'?("(?:[^"]|"")*"|[^\[\],' ]+)'?""")
@@ -138,8 +138,7 @@ class DuckDB(Database):
         asked = raw.opened.sql(text, **values)
         if asked is None:
             raise TerminalError("the query gives no rows: write a SELECT")
-        if twice := sorted({name for name in asked.columns if asked.columns.count(name) > 1}):
-            raise DataError(f"the query gives the column {', '.join(twice)} more than once; name each by AS")
+        check_once(asked.columns)
         chosen = ", ".join(
             f"{spelled(self.quote(name), kind)} AS {self.quote(name)}"
             for name, kind in zip(asked.columns, asked.types, strict=True)

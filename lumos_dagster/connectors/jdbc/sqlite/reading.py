@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from lumos_dagster.connectors.jdbc.query import trimmed, with_values
+from lumos_dagster.connectors.jdbc.query import check_once, trimmed, with_values
 from lumos_dagster.connectors.jdbc.sqlite.types import arrow_type
 from lumos_dagster.conversion import as_text, convert
 from lumos_dagster.errors import DataError
@@ -23,8 +23,7 @@ def read(raw: Any, query: str, parameters: Mapping[str, Any], rows: int) -> Iter
     declared = _declared(raw, with_values(query, parameters, lambda _: "NULL"))
     cursor = raw.execute(query, {name: _bound(value) for name, value in parameters.items()})
     names = [item[0] for item in cursor.description or ()]
-    if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise DataError(f"the query gives the column {', '.join(twice)} more than once; name each by AS")
+    check_once(names)
     first = cursor.fetchmany(rows)
     fields = [pa.field(name, declared.get(name) or _found([row[at] for row in first])) for at, name in enumerate(names)]
     schema = pa.schema(fields)

@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from lumos_dagster.connectors.jdbc.fetching import fetched
-from lumos_dagster.connectors.jdbc.query import trimmed, with_values
+from lumos_dagster.connectors.jdbc.query import check_once, trimmed, with_values
 from lumos_dagster.connectors.jdbc.sqlserver.types import arrow_type
 from lumos_dagster.errors import DataError, TerminalError
 
@@ -53,8 +53,7 @@ def _described(cursor: Any, query: str, declared: str) -> list[tuple[str, str]]:
     names = [name for name, _ in found]
     if not all(names):
         raise DataError(f"column {names.index('') + 1} of the query has no name; name it by AS")
-    if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise DataError(f"the query gives the column {', '.join(twice)} more than once; name each by AS")
+    check_once(names)
     if odd := [name for name, kind in found if not kind or kind in _ODD]:
         raise DataError(f"column {', '.join(map(repr, odd))} has a type that only SQL Server knows; cast it to a text")
     return found

@@ -12,6 +12,7 @@ from pyarrow import types
 from lumos_dagster.conversion import as_text
 from lumos_dagster.conversion.kinds import Array
 from lumos_dagster.errors import DataError
+from lumos_dagster.problems import repeated
 
 
 def to_json(rows: pa.RecordBatch) -> str:
@@ -35,8 +36,7 @@ def _rendered(rows: pa.RecordBatch) -> pl.DataFrame | list[str]:
     if not rows.num_columns:
         return ["{}"] * rows.num_rows
     names = rows.schema.names
-    if len(set(names)) < len(names):
-        twice = sorted({name for name in names if names.count(name) > 1})
+    if twice := sorted(repeated(names)):
         raise DataError(f"columns {', '.join(twice)} are there twice, which JSON cannot tell apart: rename one")
     columns = [_plain(column) for column in rows.columns]
     if all(_is_finite(column) for column in columns):
