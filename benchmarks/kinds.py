@@ -1,15 +1,11 @@
 """PostgreSQL's types, each in a table of its own, from CSV and to CSV: python -m benchmarks.kinds [--rounds N]."""
 
-import argparse
-import json
-import sys
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import psycopg
 
 from benchmarks.measure import FailedError, Taken, median, run
-from benchmarks.works import HERE, Bench, job_of, postgres_sums, table_at
+from benchmarks.works import Bench, job_of, postgres_sums, psql, table_at, timed
 
 ROWS, COLUMNS = 500_000, 6
 KINDS = {
@@ -41,12 +37,9 @@ _SUMS = "count(*), count(c0), min(c0::text), max(c5::text)"
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure, and print a table."""
-    from benchmarks.run import bench_of
+    from benchmarks.run import print_measured
 
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=5)
-    with bench_of(ROWS) as bench:
-        print(measured(bench, parser.parse_args(arguments).rounds))
+    print_measured(__doc__, ROWS, measured, arguments)
 
 
 def measured(bench: Bench, rounds: int) -> str:
@@ -74,7 +67,7 @@ def _of_kind(bench: Bench, kind: str, value: str, rounds: int) -> list[tuple[lis
         values = ", ".join([f"({value})::{kind}"] * COLUMNS)
         connection.execute(f"insert into kind_source select {values} from generate_series(1, {ROWS}) i")
         connection.execute("vacuum analyze kind_source")
-    _psql(bench, f"\\copy (select {shown} from kind_source) to '{file}' csv header")
+    _copied(bench, f"(select {shown} from kind_source) to '{file}'")
     expected = postgres_sums(bench, _SUMS, "kind_source")
 
     def empty() -> None:
@@ -82,35 +75,28 @@ def _of_kind(bench: Bench, kind: str, value: str, rounds: int) -> list[tuple[lis
             connection.execute(f"drop table if exists kind; create table kind ({columns}); checkpoint")
         out.unlink(missing_ok=True)
 
-    def checked(taken: Taken, found: tuple[Any, ...], wanted: tuple[Any, ...]) -> Taken:
-        if found != wanted:
-            raise FailedError(f"{kind}: other rows: {found} for {wanted}")
-        return taken
-
-    table, csv = table_at(bench.postgres, "kind", load_mode="insert"), ("csv", {"file_path": str(file)})
+    into = job_of(("csv", {"file_path": str(file)}), table_at(bench.postgres, "kind", load_mode="insert"))
+    out_of = job_of(table_at(bench.postgres, "kind_source"), ("csv", {"file_path": str(out)}))
     ways: list[Callable[[], Taken]] = [
-        lambda: _psql(bench, f"\\copy kind from '{file}' csv header"),
-        lambda: _lumos(bench, csv, table),
-        lambda: _psql(bench, f"\\copy kind_source to '{out}' csv header"),
-        lambda: _lumos(bench, table_at(bench.postgres, "kind_source"), ("csv", {"file_path": str(out)})),
+        lambda: _copied(bench, f"kind from '{file}'"),
+        lambda: timed(bench, into, "ops"),
+        lambda: _copied(bench, f"kind_source to '{out}'"),
+        lambda: timed(bench, out_of, "ops"),
     ]
     taken: list[list[Taken]] = [[] for _ in ways]
     for _ in range(rounds):
         for number, way in enumerate(ways):
             empty()
-            one = way()
-            found = postgres_sums(bench, _SUMS, "kind") if number < 2 else (out.read_text().count("\n"),)
-            taken[number].append(checked(one, found, expected if number < 2 else (ROWS + 1,)))
+            taken[number].append(way())
+            goes_in = number < 2
+            found = postgres_sums(bench, _SUMS, "kind") if goes_in else (out.read_text().count("\n"),)
+            if found != (wanted := expected if goes_in else (ROWS + 1,)):
+                raise FailedError(f"{kind}: other rows: {found} for {wanted}")
     return [(taken[0], taken[1]), (taken[2], taken[3])]
 
 
-def _psql(bench: Bench, command: str) -> Taken:
-    return run(["psql", "-q", bench.postgres, "-c", command], bench.folder, {})
-
-
-def _lumos(bench: Bench, read: tuple[str, Any], load: tuple[str, Any]) -> Taken:
-    (bench.folder / "kind.yaml").write_text(json.dumps(job_of(read, load)))
-    return run([sys.executable, str(HERE / "path.py"), "kind.yaml", "ops"], bench.folder, {})
+def _copied(bench: Bench, command: str) -> Taken:
+    return run(psql(bench, f"\\copy {command} csv header"), bench.folder, {})
 
 
 def _cells(psql: list[Taken], lumos: list[Taken]) -> str:

@@ -4,16 +4,13 @@ The same CSV file once, and under so many names, into one table of PostgreSQL.
 """
 
 import argparse
-import json
 import os
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import psycopg
 
-from benchmarks.measure import run
-from benchmarks.works import HERE, Bench, job_of, postgres_table, table_at
+from benchmarks.works import Bench, job_of, postgres_table, table_at, timed
 
 ROWS, TIMES, MOST = 1_000_000, 60, 350
 
@@ -49,9 +46,8 @@ def _loaded(bench: Bench, count: int, mode: str) -> tuple[int, float, float]:
     """The rows that were loaded, the peak of memory and the seconds."""
     files = [_named(bench, number) for number in range(count)]
     job = job_of(("csv", {"file_path": files}), table_at(bench.postgres))
-    (bench.folder / "memory.yaml").write_text(json.dumps(job))
     postgres_table(bench)
-    taken = run([sys.executable, str(HERE / "path.py"), "memory.yaml", mode], bench.folder, {})
+    taken = timed(bench, job, mode)
     with psycopg.connect(bench.postgres, autocommit=True) as connection:
         ((rows,),) = connection.execute("select count(*) from lineitem").fetchall()
         connection.execute("drop table lineitem")

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import uuid
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -86,6 +86,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for count in more:
         for table in _of_rows(count, works, asked, many):
             tell(table)
+
+
+def print_measured(
+    what: str | None, rows: int, measured: Callable[[Bench, int], str], arguments: Sequence[str] | None
+) -> None:
+    """One table by itself, with so many rows on the servers; the command may say how many rounds."""
+    parser = argparse.ArgumentParser(description=what, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=5)
+    asked = parser.parse_args(arguments)
+    with bench_of(rows) as bench:
+        print(measured(bench, asked.rounds))
 
 
 def _of_rows(rows: int, works: Sequence[Work], asked: argparse.Namespace, rounds: int) -> Iterator[str]:

@@ -1,15 +1,11 @@
 """A table that is replaced, filled over one connection and over two: python -m benchmarks.together [--rounds N]."""
 
-import argparse
-import json
-import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from benchmarks.measure import FailedError, Taken, cells, median, run
+from benchmarks.measure import FailedError, Taken, cells, median
 from benchmarks.works import (
     COLUMNS,
-    HERE,
     Bench,
     job_of,
     mariadb_sums,
@@ -18,6 +14,7 @@ from benchmarks.works import (
     postgres_table,
     read_as,
     table_at,
+    timed,
 )
 
 ROWS = 1_000_000
@@ -30,12 +27,9 @@ MODES = {"its ops alone": "ops", "data path, staged": "staged"}
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure, and print a table."""
-    from benchmarks.run import bench_of
+    from benchmarks.run import print_measured
 
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=5)
-    with bench_of(ROWS) as bench:
-        print(measured(bench, parser.parse_args(arguments).rounds))
+    print_measured(__doc__, ROWS, measured, arguments)
 
 
 def measured(bench: Bench, rounds: int) -> str:
@@ -62,9 +56,8 @@ def _replaced(bench: Bench, target: str, mode: str, connections: int) -> Taken:
     url, prepare, sums = TARGETS[target]
     source = "csv", {"file_path": str(bench.rows.file), "types": read_as(COLUMNS)}
     job = job_of(source, table_at(url(bench), load_mode="replace", connections=connections))
-    (bench.folder / "together.yaml").write_text(json.dumps(job))
     prepare(bench)
-    taken = run([sys.executable, str(HERE / "path.py"), "together.yaml", mode], bench.folder, {})
+    taken = timed(bench, job, mode)
     if (found := sums(bench)) != bench.rows.sums:
         raise FailedError(f"other rows: {found} for {bench.rows.sums}")
     return taken

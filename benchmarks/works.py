@@ -14,6 +14,7 @@ import psycopg
 import pymysql
 
 from benchmarks.data import LINEITEM, PACKAGE_SUMS, PACKAGES, SUMS, Rows, columns_of, packages
+from benchmarks.measure import Taken, run
 
 HERE = Path(__file__).parent
 COLUMNS = columns_of(LINEITEM)
@@ -103,6 +104,12 @@ class Work:
         }
 
 
+def timed(bench: Bench, job: Mapping[str, Any], mode: str) -> Taken:
+    """What the data path of a job takes, as path.py does it in that mode. FailedError."""
+    (bench.folder / "timed.yaml").write_text(json.dumps(job))
+    return run([PYTHON, str(HERE / "path.py"), "timed.yaml", mode], bench.folder, {})
+
+
 def write_binary(connection: "psycopg.Connection[Any]", table: str, folder: Path) -> None:
     """The rows of a table in COPY's binary form, as a file of its name."""
     copy = f"copy {table} to stdout (format binary)"
@@ -139,7 +146,7 @@ def postgres_packages(bench: Bench) -> None:
     """An empty table of packages in PostgreSQL; and once, its rows in binary form."""
     _made_anew(bench, "packages", PACKAGES)
     if not (bench.folder / "packages.bin").exists():
-        subprocess.run(_psql(bench, f"\\copy packages from '{bench.rows.file}' csv header"), check=True)
+        subprocess.run(psql(bench, f"\\copy packages from '{bench.rows.file}' csv header"), check=True)
         with psycopg.connect(bench.postgres) as connection:
             write_binary(connection, "packages", bench.folder)
         _made_anew(bench, "packages", PACKAGES)
@@ -218,10 +225,16 @@ def file_sums(bench: Bench) -> tuple[Any, ...]:
 
 
 def _mariadb(bench: Bench) -> "pymysql.Connection[Any]":
+    host, port, database = _mariadb_place(bench)
+    return pymysql.connect(host=host, port=int(port), user="root", database=database, autocommit=True)
+
+
+def _mariadb_place(bench: Bench) -> tuple[str, str, str]:
+    """Host, port and database."""
     _, _, place = bench.mariadb.partition("@")
     address, _, database = place.partition("/")
     host, _, port = address.partition(":")
-    return pymysql.connect(host=host, port=int(port), user="root", database=database, autocommit=True)
+    return host, port, database
 
 
 def job_of(read: tuple[str, Mapping[str, Any]], load: tuple[str, Mapping[str, Any]]) -> Mapping[str, Any]:
@@ -268,7 +281,8 @@ def table_at(url: str, table: str = "lineitem", **more: Any) -> tuple[str, Mappi
     return "jdbc", {"connection_string": url, "table_name": table, **more}
 
 
-def _psql(bench: Bench, command: str) -> list[str]:
+def psql(bench: Bench, command: str) -> list[str]:
+    """The program with one command."""
     return ["psql", "-q", bench.postgres, "-c", command]
 
 
@@ -281,9 +295,7 @@ def _load_data(bench: Bench, file: str, table: str = "lineitem") -> list[str]:
 
 
 def _mariadb_client(bench: Bench) -> list[str]:
-    _, _, place = bench.mariadb.partition("@")
-    address, _, database = place.partition("/")
-    host, _, port = address.partition(":")
+    host, port, database = _mariadb_place(bench)
     return ["mariadb", f"-h{host}", f"-P{port}", "-uroot", database]
 
 
@@ -366,9 +378,9 @@ def _ingestr(
     return {"ingestr": ("ingestr", command)}
 
 
-def _mysql_table(bench: Bench) -> str:
+def _mysql_table(bench: Bench, table: str = "lineitem") -> str:
     place = bench.mariadb.partition("://")[2]
-    return f"mysql://{place}#{place.rpartition('/')[2]}.lineitem"
+    return f"mysql://{place}#{place.rpartition('/')[2]}.{table}"
 
 
 def _pgloader(bench: Bench) -> list[str]:
@@ -393,7 +405,7 @@ WORKS = [
         "CSV to PostgreSQL",
         lambda bench: job_of(_csv(bench), table_at(bench.postgres, load_mode="insert")),
         "psql \\copy",
-        lambda bench: _psql(bench, f"\\copy lineitem from '{bench.rows.file}' csv header"),
+        lambda bench: psql(bench, f"\\copy lineitem from '{bench.rows.file}' csv header"),
         postgres_table,
         postgres_sums,
         data_path(0.8),
@@ -406,7 +418,7 @@ WORKS = [
             "pandas, to_sql by COPY": _to_postgres("pandas", "frames.py"),
             "dlt, its best settings": _to_postgres("dlt", "dlt_load.py", "best"),
             "dlt, as documented": _to_postgres("dlt", "dlt_load.py", "default"),
-            FLOOR: ("", lambda bench: _psql(bench, "\\copy lineitem from source.bin (format binary)")),
+            FLOOR: ("", lambda bench: psql(bench, "\\copy lineitem from source.bin (format binary)")),
         },
         large_targets=data_path(0.7) | {DAGSTER: 0.9},
     ),
@@ -414,7 +426,7 @@ WORKS = [
         "CSV of real data to PostgreSQL",
         lambda bench: job_of(_csv(bench), table_at(bench.postgres, "packages", load_mode="insert")),
         "psql \\copy",
-        lambda bench: _psql(bench, f"\\copy packages from '{bench.rows.file}' csv header"),
+        lambda bench: psql(bench, f"\\copy packages from '{bench.rows.file}' csv header"),
         postgres_packages,
         lambda bench: postgres_sums(bench, PACKAGE_SUMS, "packages"),
         data_path(0.8),
@@ -428,7 +440,7 @@ WORKS = [
                 columns=columns_of(PACKAGES),
             ),
             **_sling(lambda bench: str(bench.rows.file), lambda bench: f"{bench.postgres}#public.packages"),
-            FLOOR: ("", lambda bench: _psql(bench, "\\copy packages from packages.bin (format binary)")),
+            FLOOR: ("", lambda bench: psql(bench, "\\copy packages from packages.bin (format binary)")),
         },
         rows=packages,
     ),
@@ -483,7 +495,7 @@ WORKS = [
         "PostgreSQL to CSV",
         lambda bench: job_of(table_at(bench.postgres, "source"), ("csv", {"file_path": str(bench.out)})),
         "psql \\copy to",
-        lambda bench: _psql(bench, f"\\copy source to '{bench.out}' csv header"),
+        lambda bench: psql(bench, f"\\copy source to '{bench.out}' csv header"),
         no_file,
         file_sums,
         data_path(1.1),
@@ -556,10 +568,7 @@ WORKS = [
         postgres_sums,
         {},
         _duck(lambda bench: f"{bench.mariadb}#source", lambda bench: f"{bench.postgres}#lineitem")
-        | _ingestr(
-            lambda bench: _mysql_table(bench).replace(".lineitem", ".source"),
-            lambda bench: f"{bench.postgres}#public.lineitem",
-        ),
+        | _ingestr(lambda bench: _mysql_table(bench, "source"), lambda bench: f"{bench.postgres}#public.lineitem"),
     ),
     Work(
         "CSV to SQLite",
