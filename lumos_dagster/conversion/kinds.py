@@ -13,6 +13,9 @@ Kind: TypeAlias = Any
 """A pyarrow.DataType whose family has been looked at, so that its unit, zone or precision may be asked for."""
 
 DIGITS = {"s": 0, "ms": 3, "us": 6, "ns": 9}
+DAY_SECONDS = 86_400
+FIRST_DAY = -719_162
+"""The first day of the year 1, from 1970: Arrow knows a year 0 too."""
 
 
 def is_text(kind: pa.DataType) -> bool:

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import types
 
-from lumos_dagster.conversion.kinds import DIGITS, Array, Kind, is_utc
+from lumos_dagster.conversion.kinds import DAY_SECONDS, DIGITS, FIRST_DAY, Array, Kind, is_utc
 
 _LOWEST, _HIGHEST = ord("-"), ord("9")
 """Between them stand minus, point, digits, and a slash, which Arrow takes in no number and no date."""
@@ -15,9 +15,6 @@ _DECIMAL_LENGTH = 38
 """So short a number has no more digits than Arrow counts."""
 _INTEGER_LENGTH = 18
 """So short an integer, its sign and the zeros to come counted, is not beyond 64 bits."""
-_FIRST_DAY = -719_162
-"""The first day of the year 1: Arrow knows a year 0 too."""
-_DAY_SECONDS = 86_400
 _DAY_LENGTH, _MINUTE_COLON, _MINUTE_LENGTH = len("2026-03-04"), len("2026-03-04T05"), len("2026-03-04T05:06")
 _ZONE_HOURS = 18
 """A plain zone has less; Arrow knows some of 23."""
@@ -60,7 +57,7 @@ def _digits(column: Array, target: Kind) -> Array | None:
     if types.is_decimal(target) and longest(column) > _DECIMAL_LENGTH:
         return None
     values: Array = column.cast(target)
-    return None if types.is_date32(target) and _least(values.cast(pa.int32())) < _FIRST_DAY else values
+    return None if types.is_date32(target) and _least(values.cast(pa.int32())) < FIRST_DAY else values
 
 
 def _time(column: Array, target: Kind) -> Array | None:
@@ -82,7 +79,7 @@ def _timestamp(column: Array, target: Kind) -> Array | None:
     moments = _cast(column, pa.timestamp(target.unit, "UTC" if is_zoned else None))
     ticks = moments.cast(pa.int64())
     # A day more, as a zone may bring what begins in the year 0 into the year 1.
-    if _least(ticks) < (_FIRST_DAY + 1) * _DAY_SECONDS * 10 ** DIGITS[target.unit]:
+    if _least(ticks) < (FIRST_DAY + 1) * DAY_SECONDS * 10 ** DIGITS[target.unit]:
         return None
     return ticks.cast(target) if _are_plain_moments(texts, is_zoned) else None
 

@@ -6,7 +6,7 @@ import pyarrow.compute as pc
 from pyarrow import types
 
 from lumos_dagster.conversion.frames import VALUE, compute, frame, of_ticks, only, polars_type, sized, to_arrow
-from lumos_dagster.conversion.kinds import DIGITS, Array, Kind, impossible, is_bytes, is_utc
+from lumos_dagster.conversion.kinds import DAY_SECONDS, DIGITS, Array, Kind, impossible, is_bytes, is_utc
 
 _FLOAT = r"^[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|(?i:nan|inf|infinity))$"
 _SCIENTIFIC = r"^[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)[eE][+-]?0*[0-9]{1,3}$"
@@ -19,7 +19,6 @@ _TIMESTAMP = rf"^(?P<date>[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}})(?:[T ]{_CLOCK}{_ZONE
 _TRUTH = {"true": True, "1": True, "false": False, "0": False}
 _ZEROS = 100
 """More than any decimal has digits."""
-_DAY_SECONDS = 86_400
 _NANOSECOND_DAYS = 106_750
 """The days from 1970 that 64 bits of nanoseconds reach, about the years 1678 to 2261."""
 
@@ -128,7 +127,7 @@ def _timestamp(column: Array, target: Kind) -> Array:
     minutes = _part(parts, "zone_hour") * 60 + _part(parts, "zone_minute")
     offset = pl.when(parts.struct.field("sign") == "-").then(-minutes).otherwise(minutes)
     zone_fits = (_part(parts, "zone_minute") < 60) & (minutes <= 18 * 60)
-    ticks = pl.when(zone_fits).then(days * (_DAY_SECONDS * per_second) + clock - offset * (60 * per_second))
+    ticks = pl.when(zone_fits).then(days * (DAY_SECONDS * per_second) + clock - offset * (60 * per_second))
     found = frame(column).select(VALUE.str.extract_groups(_TIMESTAMP).alias("parts"))
     found = found.select(ticks=ticks, zoned=parts.struct.field("zone").is_not_null())
     zoned, instants = to_arrow(found["zoned"], pa.bool_()), to_arrow(found["ticks"], pa.int64())

@@ -7,12 +7,12 @@ import pyarrow.compute as pc
 from pyarrow import types
 
 from lumos_dagster.conversion.frames import VALUE, compute
-from lumos_dagster.conversion.kinds import Array, is_bytes, is_utc
+from lumos_dagster.conversion.kinds import DAY_SECONDS, FIRST_DAY, Array, is_bytes, is_utc
 
 _MOST_DIGITS = 76
 _PARTS = {"months": np.int32, "days": np.int32, "nanoseconds": np.int64}
 _CLOCK = "%H:%M:%S%.f"
-_YEAR_1, _YEAR_10000 = -62_135_596_800_000_000, 253_402_300_800_000_000
+_YEAR_1, _YEAR_10000 = FIRST_DAY * DAY_SECONDS * 10**6, 253_402_300_800_000_000
 """In microseconds from 1970."""
 _INTERVAL = np.dtype(list(_PARTS.items()))
 """How Arrow lays out an interval: https://arrow.apache.org/docs/format/Columnar.html"""

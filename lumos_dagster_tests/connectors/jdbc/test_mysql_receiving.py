@@ -58,16 +58,13 @@ def test_a_line_that_gives_a_few_bytes_at_a_time(
     assert all(batch.num_rows == batch_size for batch, _ in pairwise(batches))
 
 
-def _failing(place: Place) -> str:
-    """A query whose rows are there but for the last one."""
+def test_an_error_behind_rows_is_told(place: Place) -> None:
     place.sql("create table t (id integer primary key, t varchar(200))")
     place.sql("insert into t select seq, repeat('x', 200) from seq_1_to_50000")
-    return "select id, t, if(id < 50000, 1, (select seq from seq_1_to_2 where seq <= t.id)) x from t order by id"
+    fails_at_the_last = "if(id < 50000, 1, (select seq from seq_1_to_2 where seq <= t.id))"
 
-
-def test_an_error_behind_rows_is_told(place: Place) -> None:
     with pytest.raises(LumosError, match="returns more than 1 row"):
-        place.read(query=_failing(place))
+        place.read(query=f"select id, t, {fails_at_the_last} x from t order by id")
 
 
 def test_a_connection_that_is_killed_in_the_midst_is_told(place: Place) -> None:
