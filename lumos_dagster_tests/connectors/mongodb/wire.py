@@ -63,7 +63,10 @@ class Wire:
         while message := _message(client):
             fate = self._decide(_command(message))
             if fate == "pass":
-                server.sendall(message)
+                try:
+                    server.sendall(message)
+                except OSError:
+                    break  # the server has left, as the client hears by the other way
             elif fate == "lose":
                 _shut(client)
                 server.sendall(message)
