@@ -1,6 +1,8 @@
 """What MariaDB does its own way: a bulk path that forgives, DDL that commits, engines, collations, numbered columns."""
 
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -237,13 +239,20 @@ def test_one_table_under_two_names_is_one_place(place: Place, mariadb: MariadbDa
     assert place.loader().location() == other == place.extractor().location()
 
 
-def test_a_line_that_is_lost_while_a_file_is_sent(filled: Place, mariadb: MariadbDatabase) -> None:
-    """The driver's own error says something else then."""
-    direct = filled.url
-    table = pa.table({"id": range(10, 20_010), "v": ["x" * 200] * 20_000})
+def test_a_line_that_is_lost_while_a_file_is_sent(
+    filled: Place, mariadb: MariadbDatabase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The driver's own error says something else then, and files that are to follow are made already."""
+    direct, temporary = filled.url, tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    batch = pa.record_batch({"id": range(10, 60_010), "v": ["x" * 200] * 60_000})
+    rows = pa.Table.from_batches([batch.slice(at, 10_000) for at in range(0, 60_000, 10_000)])
     with CuttingProxy(mariadb.server.port, 1 << 20, arrives=False) as proxy:
         filled.url = direct.replace(str(mariadb.server.port), str(proxy.port))
-        with pytest.raises(TransientError):
-            filled.load(table)
+        with pytest.raises(TransientError) as lost:
+            filled.load(rows)
+    assert lost.value.__traceback__ is not None  # nothing that the failure still holds is left either
+    assert list(temporary.iterdir()) == []
     filled.url = direct
     assert filled.read().to_pylist() == OLD

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing
 from hashlib import sha256
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pyarrow as pa
@@ -240,11 +241,13 @@ class MySQL(Database):
         names = [self.quote(column.name) for column in columns]
         takes_files = self._takes_files(raw)
         arrived = 0
-        parts = grouped(batches)
-        with ahead(((part, file_of(part) if takes_files else None) for part in parts), most=1) as made:
-            for part, file in made:
+        with (
+            TemporaryDirectory(prefix="lumos-") as folder,  # holds what is made and, after a failure, not sent
+            ahead(((part, file_of(part, folder) if takes_files else "") for part in grouped(batches)), most=1) as made,
+        ):
+            for part, path in made:
                 rows = sum(batch.num_rows for batch in part)
-                if takes_files and load_file(raw, table, names, columns, file, rows):
+                if takes_files and load_file(raw, table, names, columns, path, rows):
                     arrived += rows
                 else:
                     arrived += sum(insert(raw, table, names, batch) for batch in part)

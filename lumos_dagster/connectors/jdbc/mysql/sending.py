@@ -3,6 +3,7 @@
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -54,11 +55,13 @@ def load(cursor: Any, table: str, names: Sequence[str], columns: Sequence[Column
     return Loaded(cursor.rowcount, cursor.warning_count)
 
 
-def load_file(raw: Any, table: str, names: Sequence[str], columns: Sequence[Column], file: Any, rows: int) -> bool:
-    """Send a file of so many rows; False, with nothing done, where one did not arrive as it was."""
-    with file, raw.cursor() as cursor:
+def load_file(raw: Any, table: str, names: Sequence[str], columns: Sequence[Column], path: str, rows: int) -> bool:
+    """Send a file of so many rows, and remove it; False, with nothing done, where one did not arrive as it was."""
+    with raw.cursor() as cursor:
         cursor.execute(f"SAVEPOINT {_SAVEPOINT}")  # in the place of the last one
-        if load(cursor, table, names, columns, file.name).holds(rows):
+        loaded = load(cursor, table, names, columns, path)
+        Path(path).unlink()
+        if loaded.holds(rows):
             return True
         cursor.execute(f"ROLLBACK TO SAVEPOINT {_SAVEPOINT}")
     return False
@@ -96,22 +99,21 @@ def grouped(batches: Iterator[pa.RecordBatch]) -> Iterator[list[pa.RecordBatch]]
         yield part
 
 
-def file_of(batches: Sequence[pa.RecordBatch]) -> Any:
-    """The rows as LOAD DATA reads them if nothing else is said: tabs, escapes by backslash, \\N for null.
+def file_of(batches: Sequence[pa.RecordBatch], folder: str) -> str:
+    """A new file of the folder: the rows as LOAD DATA reads them if nothing else is said.
 
-    The file goes when it is closed.
+    That is: tabs, escapes by backslash, \\N for null.
     """
-    file = tempfile.NamedTemporaryFile(prefix="lumos-", suffix=".tsv")  # noqa: SIM115 - closed by whoever sends it
-    for batch in batches:
-        columns = []
-        for number, column in enumerate(batch.columns):
-            texts = pl.Series(str(number), pl.from_arrow(as_written(_as_read(column))))
-            columns.append(_escaped(texts) if _is_free(column.type) else texts)
-        pl.DataFrame(columns).write_csv(
-            file, include_header=False, separator="\t", quote_style="never", null_value="\\N"
-        )
-    file.flush()
-    return file
+    with tempfile.NamedTemporaryFile(dir=folder, suffix=".tsv", delete=False) as file:
+        for batch in batches:
+            columns = []
+            for number, column in enumerate(batch.columns):
+                texts = pl.Series(str(number), pl.from_arrow(as_written(_as_read(column))))
+                columns.append(_escaped(texts) if _is_free(column.type) else texts)
+            pl.DataFrame(columns).write_csv(
+                file, include_header=False, separator="\t", quote_style="never", null_value="\\N"
+            )
+    return file.name
 
 
 def _escaped(texts: pl.Series) -> pl.Series:
