@@ -23,9 +23,9 @@ def spelled(column: Array) -> Array:
     kind = column.type
     if types.is_timestamp(kind):
         return _timestamp(column)
+    if kind == pa.time64("us"):
+        return _of_microseconds(column, pa.time32("s"))
     if types.is_time(kind):
-        if _have_no_fractions(column):
-            return column.cast(pa.time32("s")).cast(pa.string())
         return compute(column, VALUE.dt.strftime(_CLOCK), pa.string())
     if types.is_duration(kind):
         in_polars = column.cast(pa.duration("ms")) if kind.unit == "s" else column
@@ -47,21 +47,31 @@ def _timestamp(column: Array) -> Array:
         column = pc.local_timestamp(column)
     elif kind.tz:
         suffix = "%:z"
-    if _have_no_fractions(column) and _have_years_of_four_digits(column):
-        text = pc.binary_replace_slice(column.cast(pa.timestamp("s")).cast(pa.string()), 10, 11, "T")
+    if column.type == pa.timestamp("us") and _have_years_of_four_digits(column):
+        text = pc.binary_replace_slice(_of_microseconds(column, pa.timestamp("s")), 10, 11, "T")
         return pc.binary_join_element_wise(text, suffix, "") if suffix else text
     if kind.unit == "s":
         column = column.cast(pa.timestamp("ms", column.type.tz))
     return compute(column, VALUE.dt.strftime(f"%Y-%m-%dT{_CLOCK}{suffix}"), pa.string())
 
 
-def _have_no_fractions(moments: Array) -> bool:
-    """Whether Arrow writes them as we do, in half the time: of microseconds it always writes six digits."""
-    if moments.type not in (pa.time64("us"), pa.timestamp("us")):
-        return False
-    ticks, second = moments.cast(pa.int64()), pa.scalar(1_000_000, pa.int64())
-    are_whole: Array = pc.all(pc.equal(pc.multiply(pc.divide(ticks, second), second), ticks))
-    return are_whole.as_py() is not False
+def _of_microseconds(moments: Array, seconds: pa.DataType) -> Array:
+    """With no digits of a fraction, three or six, as polars writes them; Arrow is faster, and always writes six."""
+    ticks = moments.cast(pa.int64())
+    if pc.all(_are_multiples(ticks, 1_000_000)).as_py() is not False:
+        return moments.cast(seconds).cast(pa.string())
+    text: Array = moments.cast(pa.string())
+    for unit, behind in ((1_000, len("000")), (1_000_000, len(".000"))):
+        shorter = _are_multiples(ticks, unit)
+        if shorter.true_count:
+            text = pc.replace_with_mask(text, shorter, pc.utf8_slice_codeunits(text.filter(shorter), 0, -behind))
+    return text
+
+
+def _are_multiples(ticks: Array, unit: int) -> pa.BooleanArray:
+    whole = pa.scalar(unit, pa.int64())
+    are: pa.BooleanArray = pc.equal(pc.multiply(pc.divide(ticks, whole), whole), ticks)
+    return are
 
 
 def _have_years_of_four_digits(moments: Array) -> bool:
