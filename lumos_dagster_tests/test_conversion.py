@@ -192,7 +192,7 @@ ROUND_TRIPS = {
 @given(st.data())
 @pytest.mark.parametrize("kind", ROUND_TRIPS, ids=str)
 def test_what_is_written_as_text_reads_back_the_same(kind: pa.DataType, data: st.DataObject) -> None:
-    values = pa.array(data.draw(st.lists(st.none() | ROUND_TRIPS[kind], max_size=5)), kind)
+    values = pa.array(data.draw(st.lists(st.none() | ROUND_TRIPS[kind], max_size=5)), kind)[1:]
 
     text = convert(values, STRING).values
 

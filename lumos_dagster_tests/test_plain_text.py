@@ -21,6 +21,7 @@ READ = {
     pa.timestamp("us", "UTC"): "2026-03-04T05:06:07.5+08:00", pa.timestamp("ms", "UTC"): "2026-03-04T05:06Z",
     pa.timestamp("s", "UTC"): "2026-03-04 05:06:07-08",
     pa.timestamp("ns"): None, pa.timestamp("us", "Europe/Berlin"): None,
+    pa.binary(): "\\x00fF", pa.large_binary(): "00fF", pa.binary(2): "00fF",
 }  # fmt: skip
 """Each type, and a text that is read plainly where one is."""
 TEXTS = (
@@ -37,12 +38,13 @@ TEXTS = (
     "2026-03-04 05:06+18:00", "2026-03-04 05:06-18", "2026-03-04 05:06+17", "2026-03-04 05:06+1730", "2026-03-04 05:06+18:01", "2026-03-04 05:06+23:59", "2026-03-04 05:06+02:60",
     "0000-12-31 23:00-05:00", "0001-01-01 01:00+05:00", "0001-01-02 00:00Z", "9999-12-31 23:59:59.999999Z",
     "05", "05Z", "5:06", "05:06", "05:06:07", "24:00", "05:06:07.123", "05:06:07.123456", "05:06:07.1234567", "05:06Z", "0506",
+    "\\x", "\\x0F", "\\x00ff", "\\x0", "\\X0F", "\\x\\x0F", "\\x 0F", "0F 0F", "fg", "é",
 )  # fmt: skip
 
 
 @pytest.mark.parametrize("target", READ)
 def test_what_is_read_plainly_is_what_the_grammar_reads(target: pa.DataType) -> None:
-    beside = ([None], ["2026-03-04 05:06:07Z"], ["2026-03-04 05:06:07"], ["05:06:07"], ["1.00", "0"])
+    beside = ([None], ["2026-03-04 05:06:07Z"], ["2026-03-04 05:06:07"], ["05:06:07"], ["1.00", "0"], ["0"], ["\\x1f"])
     for text, others in product(TEXTS, beside):
         column = pa.array(["nonsense", text, *others]).slice(1)
         plain = read_plainly(column, target)

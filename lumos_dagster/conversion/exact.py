@@ -5,8 +5,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import types
 
-from lumos_dagster.conversion.frames import VALUE, compute, of_ticks, polars_type, sized
-from lumos_dagster.conversion.kinds import DIGITS, Array, Kind, impossible, is_bytes, is_number
+from lumos_dagster.conversion.frames import VALUE, compute, of_ticks, polars_type
+from lumos_dagster.conversion.kinds import DIGITS, Array, Kind, impossible, is_bytes, is_number, sized
 from lumos_dagster.conversion.reading import decimal, floating, from_text, localised
 from lumos_dagster.conversion.writing import as_text
 

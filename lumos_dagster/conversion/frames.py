@@ -2,7 +2,6 @@
 
 import polars as pl
 import pyarrow as pa
-import pyarrow.compute as pc
 from pyarrow import types
 
 from lumos_dagster.conversion.kinds import Array, Kind
@@ -38,11 +37,3 @@ def only(text: pl.Expr, pattern: str) -> pl.Expr:
 def of_ticks(ticks: Array, target: pa.DataType) -> Array:
     """64-bit counts of the target's own unit as times or timestamps."""
     return (ticks.cast(pa.int32()) if types.is_time32(target) else ticks).cast(target)
-
-
-def sized(column: Array, target: Kind) -> Array:
-    """Binary values in another layout; null where a fixed size does not fit."""
-    column = column.cast(pa.binary())
-    if types.is_fixed_size_binary(target):
-        column = pc.if_else(pc.equal(pc.binary_length(column), pa.scalar(target.byte_width)), column, None)
-    return column.cast(target)

@@ -3,6 +3,7 @@
 from typing import Any, TypeAlias
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyarrow import types
 
 from lumos_dagster.errors import DataError
@@ -53,3 +54,11 @@ def unwrapped(column: Array) -> Array:
     if isinstance(column, pa.DictionaryArray):
         return unwrapped(column.dictionary_decode())
     return column.cast(pa.large_string()) if types.is_string_view(column.type) else column
+
+
+def sized(column: Array, target: Kind) -> Array:
+    """Binary values in another layout; null where a fixed size does not fit."""
+    column = column.cast(pa.binary())
+    if types.is_fixed_size_binary(target):
+        column = pc.if_else(pc.equal(pc.binary_length(column), pa.scalar(target.byte_width)), column, None)
+    return column.cast(target)

@@ -1,5 +1,7 @@
-"""Text to values by Arrow's own parser, many times faster, where a column is spelled so plainly that all agree."""
+"""Text to values by a whole column at once, many times faster, where it is spelled so plainly that all agree."""
 
+from binascii import Error as NoHex
+from binascii import unhexlify
 from typing import Any
 
 import numpy as np
@@ -7,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import types
 
-from lumos_dagster.conversion.kinds import DAY_SECONDS, DIGITS, FIRST_DAY, Array, Kind, is_utc
+from lumos_dagster.conversion.kinds import DAY_SECONDS, DIGITS, FIRST_DAY, Array, Kind, is_bytes, is_utc, sized
 
 _LOWEST, _HIGHEST = ord("-"), ord("9")
 """Between them stand minus, point, digits, and a slash, which Arrow takes in no number and no date."""
@@ -29,7 +31,7 @@ def read_plainly(column: Array, target: Kind) -> Array | None:
     read = next((read for matches, read in _READERS if matches(target)), None)
     try:
         return read(column, target) if read else None
-    except pa.ArrowInvalid:
+    except (pa.ArrowInvalid, NoHex):
         return None
 
 
@@ -94,7 +96,7 @@ def _is_zoned(moment: Array) -> bool:
 
 def _are_plain_moments(column: Array, are_zoned: bool) -> bool:
     """Of what Arrow takes: that none has hours without minutes, nor a zone that only Arrow knows."""
-    text, ends = bytes_of(column), _ends(column)
+    text, ends = bytes_of(column), ends_of(column)
     starts, ends = ends[:-1] - ends[0], ends[1:] - ends[0]
     lengths = ends - starts
     longer = lengths != _DAY_LENGTH
@@ -105,6 +107,23 @@ def _are_plain_moments(column: Array, are_zoned: bool) -> bool:
     signs, tens, ones = (text[hours_end - back] for back in (3, 2, 1))
     hours = 10 * (tens - ord("0")) + (ones - ord("0"))
     return not ((signs != ord("+")) & (signs != ord("-"))).any() and not (hours >= _ZONE_HOURS).any()
+
+
+def _hex(column: Array, target: Kind) -> Array | None:
+    """Bytes, all at once, where each text has whole ones, and the same mark in front of them."""
+    texts, none = column.drop_null(), pa.scalar(None, pa.large_binary())
+    if pc.any(pc.starts_with(texts, "\\x")).as_py():
+        if not pc.all(pc.starts_with(texts, "\\x")).as_py():
+            return None
+        column = pc.binary_replace_slice(column, 0, 2, "")
+    digits = pc.fill_null(column.cast(pa.large_string()), "")
+    ends = ends_of(digits)
+    if (np.diff(ends) % 2).any():
+        return None
+    ends = (ends - ends[0]) // 2
+    buffers = [None, pa.py_buffer(ends.data), pa.py_buffer(unhexlify(bytes_of(digits).data))]
+    values = pa.Array.from_buffers(pa.large_binary(), len(digits), buffers)
+    return sized(pc.if_else(column.is_valid(), values, none), target)
 
 
 def _counted(column: Array, target: Kind) -> Array | None:
@@ -119,7 +138,7 @@ def _counted(column: Array, target: Kind) -> Array | None:
         zero = "0." + "0" * scale if scale and (bytes_of(column) == ord(".")).any() else "0"
         counted = _counted(pc.fill_null(column, pa.scalar(zero, column.type)), target)
         return None if counted is None else pc.if_else(column.is_valid(), counted, pa.scalar(None, target))
-    ends, text = _ends(column), bytes_of(column)
+    ends, text = ends_of(column), bytes_of(column)
     ends, digits = ends - ends[0], text.tobytes().translate(None, b".")
     lengths, points = np.diff(ends), len(text) - len(digits)
     if lengths.max() + scale > _INTEGER_LENGTH:
@@ -153,14 +172,15 @@ def _least(days: Array) -> int:
 
 
 def bytes_of(column: Array) -> "np.ndarray[Any, np.dtype[np.uint8]]":
-    """Those of all texts behind one another, where they lie."""
-    text, ends = column.buffers()[2], _ends(column)
-    return np.frombuffer(text or b"", np.uint8)[ends[0] : ends[-1]]
+    """Those of all values behind one another, where they lie."""
+    values, ends = column.buffers()[2], ends_of(column)
+    return np.frombuffer(values or b"", np.uint8)[ends[0] : ends[-1]]
 
 
-def _ends(column: Array) -> "np.ndarray[Any, np.dtype[Any]]":
-    """Where in the buffer each text ends, behind where the first begins."""
-    width = np.dtype(np.int64 if types.is_large_string(column.type) else np.int32)
+def ends_of(column: Array) -> "np.ndarray[Any, np.dtype[Any]]":
+    """Where in the buffer each text, or each row of bytes, ends, behind where the first begins."""
+    is_large = types.is_large_string(column.type) or types.is_large_binary(column.type)
+    width = np.dtype(np.int64 if is_large else np.int32)
     places, count = column.buffers()[1], len(column) + 1
     return np.frombuffer(places, width, count, column.offset * width.itemsize) if places else np.zeros(count, width)
 
@@ -174,4 +194,5 @@ _READERS = (
     (types.is_date32, _digits),
     (types.is_time, _time),
     (types.is_timestamp, _timestamp),
+    (is_bytes, _hex),
 )

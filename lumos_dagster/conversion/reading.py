@@ -5,8 +5,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import types
 
-from lumos_dagster.conversion.frames import VALUE, compute, frame, of_ticks, only, polars_type, sized, to_arrow
-from lumos_dagster.conversion.kinds import DAY_SECONDS, DIGITS, Array, Kind, impossible, is_bytes, is_utc
+from lumos_dagster.conversion.frames import VALUE, compute, frame, of_ticks, only, polars_type, to_arrow
+from lumos_dagster.conversion.kinds import DAY_SECONDS, DIGITS, Array, Kind, impossible, is_bytes, is_utc, sized
 
 _FLOAT = r"^[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|(?i:nan|inf|infinity))$"
 _SCIENTIFIC = r"^[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)[eE][+-]?0*[0-9]{1,3}$"
@@ -106,7 +106,7 @@ def _boolean(column: Array, target: Kind) -> Array:
 
 
 def _hex(column: Array, target: Kind) -> Array:
-    return sized(compute(column, VALUE.str.replace(r"^\\x", "").str.decode("hex", strict=False), pa.binary()), target)
+    return sized(compute(column, VALUE.str.strip_prefix("\\x").str.decode("hex", strict=False), pa.binary()), target)
 
 
 def _date(column: Array, target: Kind) -> Array:

@@ -1,5 +1,7 @@
 """Single values as text: numbers, moments, durations and bytes."""
 
+from binascii import hexlify
+
 import numpy as np
 import polars as pl
 import pyarrow as pa
@@ -8,6 +10,7 @@ from pyarrow import types
 
 from lumos_dagster.conversion.frames import VALUE, compute
 from lumos_dagster.conversion.kinds import DAY_SECONDS, FIRST_DAY, Array, is_bytes, is_utc
+from lumos_dagster.conversion.plain import bytes_of, ends_of
 
 _MOST_DIGITS = 76
 _PARTS = {"months": np.int32, "days": np.int32, "nanoseconds": np.int64}
@@ -35,7 +38,7 @@ def spelled(column: Array) -> Array:
     if types.is_decimal256(kind):
         return _decimal(column)
     if is_bytes(kind):
-        return compute(column.cast(pa.binary()), VALUE.bin.encode("hex"), pa.string())
+        return _hex(column.cast(pa.large_binary()))
     return compute(column, VALUE.cast(pl.String), pa.string())
 
 
@@ -78,6 +81,15 @@ def _have_years_of_four_digits(moments: Array) -> bool:
     ends: Array = pc.min_max(moments.cast(pa.int64()))
     least, most = ends["min"].as_py(), ends["max"].as_py()
     return least is None or bool(least >= _YEAR_1 and most < _YEAR_10000)
+
+
+def _hex(column: Array) -> Array:
+    """All at once: two digits for each byte."""
+    values = pc.fill_null(column, b"")
+    ends = ends_of(values)
+    buffers = [None, pa.py_buffer((2 * (ends - ends[0])).data), pa.py_buffer(hexlify(bytes_of(values).data))]
+    texts = pa.Array.from_buffers(pa.large_string(), len(values), buffers)
+    return pc.if_else(column.is_valid(), texts, pa.scalar(None, pa.large_string())).cast(pa.string())
 
 
 def _decimal(column: Array) -> Array:
