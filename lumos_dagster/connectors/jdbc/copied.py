@@ -64,7 +64,7 @@ class CopyPassage(Passage):
             return self._describe()
 
     def kinds(self, form: str) -> Sequence[str] | None:
-        """As declared. Of a CSV file, only what is spelled there as we do: no moments, floats, truth or bytes."""
+        """As declared. Of a CSV file, only what is spelled there as we do: no moments, floats or bytes."""
         if form not in _FORMATS or (form == "csv" and not all(map(_is_spelled_alike, self._copyable.schema.types))):
             return None
         return self._copyable.kinds or None
@@ -154,7 +154,8 @@ def _unescaped(line: str) -> list[str | None]:
 
 def _is_spelled_alike(kind: pa.DataType) -> bool:
     types = pa.types
-    return types.is_integer(kind) or types.is_decimal(kind) or types.is_string(kind) or types.is_date(kind)
+    alike = (types.is_boolean, types.is_integer, types.is_decimal, types.is_string, types.is_date)
+    return any(is_one(kind) for is_one in alike)
 
 
 def _as_text(json: str | bytes) -> str:

@@ -88,7 +88,7 @@ def _as_binary(batches: Iterator[pa.RecordBatch]) -> Iterator[bytes]:
 
 @contextmanager
 def copy_out(raw: Any, query: str, schema: pa.Schema, rows: int) -> Iterator[pa.RecordBatchReader]:
-    """The rows of a query that gives text where `schema` has text, and timestamps in UTC without their zone.
+    """The rows of a query that gives text where `schema` has text or truth, and timestamps in UTC without their zone.
 
     Nothing is asked for before the first batch is.
     """
@@ -107,7 +107,7 @@ def parsed(block: bytes, schema: pa.Schema) -> pa.Table:
     parse = pacsv.ParseOptions(newlines_in_values=True, ignore_empty_lines=len(schema) > 1)
     values = pacsv.ConvertOptions(
         column_types=types, null_values=[""], strings_can_be_null=True, quoted_strings_can_be_null=False,
-        true_values=["t"], false_values=["f"],
+        true_values=["true"], false_values=["false"],
     )  # fmt: skip
     # One block, so that no value is too long for it.
     read = pacsv.ReadOptions(column_names=list(types), block_size=len(block) + 4, use_threads=False)

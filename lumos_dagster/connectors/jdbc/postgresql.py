@@ -272,7 +272,8 @@ def _copyable(database: Database, raw: Any, query: str, parameters: Mapping[str,
 def _selected(name: str, kind: pa.DataType) -> str:
     if kind == TIMESTAMP_TZ:
         return f"({name} AT TIME ZONE 'UTC') AS {name}"
-    return f"{name}::text AS {name}" if pa.types.is_string(kind) else name
+    is_text = pa.types.is_string(kind) or pa.types.is_boolean(kind)
+    return f"{name}::text AS {name}" if is_text else name
 
 
 def _told(error: Exception) -> str:

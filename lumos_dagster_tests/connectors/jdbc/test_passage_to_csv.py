@@ -29,11 +29,13 @@ TEXTS = [
 def test_a_file_is_the_very_same_as_from_batches(
     postgres: PostgresDatabase, run: RunContext, tmp_path: Path, columns: list[str] | None
 ) -> None:
-    make(postgres, "create table a (x text, n bigint, m numeric(9,5), d date, u uuid, j json, c character(5))")
+    make(
+        postgres, "create table a (x text, n bigint, m numeric(9,5), d date, u uuid, j json, c character(5), b boolean)"
+    )
     with postgres.connect() as raw:
-        row = "(%s, -1, 0.00010, '0001-01-01', '6f2c8e0a-5b1d-4c3e-9a7f-0123456789ab', '{\"a\":  1}', 'ab')"
+        row = "(%s, -1, 0.00010, '0001-01-01', '6f2c8e0a-5b1d-4c3e-9a7f-0123456789ab', '{\"a\":  1}', 'ab', true)"
         raw.cursor().executemany(f"insert into a values {row}", [(text,) for text in TEXTS])
-        raw.execute("insert into a values (null, null, null, null, null, null, null)")
+        raw.execute("insert into a values (null, null, null, null, null, null, null, false)")
     source, _ = both(postgres)
     written = {}
     for mode, file in (("streaming", "a.csv.gz"), ("streaming", "b.csv"), ("staged", "c.csv")):
@@ -66,7 +68,7 @@ def test_a_file_in_another_spelling_is_written_from_batches(
     assert not move(run, both(postgres)[0], {"file_path": str(tmp_path / "b.csv"), **more}).went_as_sent
 
 
-@pytest.mark.parametrize("kind", ["boolean", "real", "timestamp", "time", "bytea"])
+@pytest.mark.parametrize("kind", ["real", "timestamp", "time", "bytea"])
 def test_what_the_server_spells_another_way_is_written_from_batches(
     postgres: PostgresDatabase, run: RunContext, tmp_path: Path, kind: str
 ) -> None:
