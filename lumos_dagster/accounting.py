@@ -215,7 +215,7 @@ class Task:
 
     def _keep(self, rows: Iterable[BadRow]) -> None:
         if not self._rejects:
-            self._rejects.append(tempfile.SpooledTemporaryFile(max_size=1 << 20))  # noqa: SIM115 - closed in _publish
+            self._rejects.append(tempfile.SpooledTemporaryFile(max_size=1 << 20))  # noqa: SIM115 - closed in publish
         for bad in rows:
             record = vars(self._attempt) | {name: getattr(bad, name) for name in _TOLD}
             del record["storage"]
