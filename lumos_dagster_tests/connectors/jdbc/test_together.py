@@ -26,7 +26,7 @@ BOTH: dict[str, Any] = {"load_mode": "replace", "connections": 2}
 LEFT = "select count(*) from information_schema.tables where table_name like '\\_lumos\\_new%'"
 OTHERS = {
     "postgresql": "select pid from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid() "
-    "and backend_type = 'client backend' order by backend_start",
+    "and backend_type = 'client backend' and state <> 'idle' order by backend_start",
     "mariadb": "select id from information_schema.processlist where db = database() and id <> connection_id() "
     "order by id",
 }
@@ -50,7 +50,10 @@ def rows(look: Callable[[int], None] = lambda number: None, batches: int = BATCH
 
 
 def connections(place: Place) -> list[int]:
-    """Those of others, in the order in which they were opened: the load's own one first."""
+    """Those of others, in the order in which they were opened: the load's own one first.
+
+    One that was closed may be there a little longer; in PostgreSQL it is idle then, and those of a load never are.
+    """
     return [int(number) for (number,) in place.sql(OTHERS[place.name])]
 
 
