@@ -87,18 +87,17 @@ def nothing_is_left(place: Place) -> bool:
 @pytest.mark.parametrize("wanted", [None, 2, 5])
 def test_the_rows_go_in_over_several_connections_and_are_seen_at_the_end(filled: Place, wanted: int | None) -> None:
     seen: list[tuple[Any, ...]] = []
-    most = 0
+    counts: list[int] = []
 
     def look(number: int) -> None:
-        nonlocal most
         if number % 10 == 9:
-            most = max(most, len(connections(filled)))  # before the next line's own, which ends a little later
+            counts.append(len(connections(filled)))
             seen.append(state(filled))
 
     assert filled.load(rows(look), load_mode="replace", connections=wanted) == LoadResult(inserted=ROWS)
     assert state(filled) == NEW
     assert set(seen) == {BEFORE}
-    assert most == (wanted or 2)
+    assert min(counts[-2:]) == (wanted or 2)  # all are open by then; one that only looked may still be listed
     assert any(f"over {wanted or 2} connections" in line for line in filled.log)
     assert nothing_is_left(filled)
 
