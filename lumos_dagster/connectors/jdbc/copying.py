@@ -23,8 +23,8 @@ _DECLARED_AS = re.compile(r"\([\d,]+\)")
 _BINARY: dict[int, tuple[str, ...]] = {
     pa.bool_().id: ("boolean",), pa.int16().id: ("smallint",), pa.int32().id: ("integer",), pa.int64().id: ("bigint",),
     pa.float32().id: ("real",), pa.float64().id: ("double precision",), pa.decimal128(1).id: ("numeric",),
-    pa.date32().id: ("date",), pa.string().id: ("text", "character varying"), pa.binary().id: ("bytea",),
-    pa.time64("us").id: ("time without time zone",),
+    pa.date32().id: ("date",), pa.time64("us").id: ("time without time zone",), pa.binary().id: ("bytea",),
+    pa.string().id: ("text", "character varying", "character", "bpchar"),
     pa.timestamp("us").id: ("timestamp without time zone", "timestamp with time zone"),
 }  # fmt: skip
 """The declared types whose binary form is what the encoder makes of an Arrow type."""

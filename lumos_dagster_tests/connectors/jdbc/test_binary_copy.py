@@ -30,6 +30,8 @@ VALUES: dict[str, list[object]] = {
     "timestamp with time zone": [datetime(1969, 12, 31, 23, 59, 59, 1), datetime(2026, 3, 29, 1, 30)],
     "text": ["", "\\N", 'a "quoted", text\n', "naïve 😀"],
     "character varying(5)": ["", "ééééé"],
+    "character(3)": ["", "a", " a", "a  ", "日本語"],
+    "bpchar": ["", "a  "],
     "bytea": [b"", b"\x00\xff\\"],
 }  # fmt: skip
 
@@ -62,7 +64,7 @@ def test_no_rows_at_all_are_a_whole_stream(postgres: PostgresDatabase) -> None:
         assert POSTGRESQL.append(raw, "a", POSTGRESQL.columns(raw, None, "a"), iter([])) == 0
 
 
-@pytest.mark.parametrize("declared", ["numeric", "jsonb", "integer[]", "kilos", "char(3)", "interval"])
+@pytest.mark.parametrize("declared", ["numeric", "jsonb", "integer[]", "kilos", "uuid", "interval"])
 def test_a_type_that_the_encoder_lacks_goes_as_csv_and_is_named(postgres: PostgresDatabase, declared: str) -> None:
     with postgres.connect() as raw:
         raw.execute(f"create domain kilos as integer check (value > 0); create table a (x {declared})")
