@@ -3,7 +3,7 @@
 import codecs
 import io
 import re
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from typing import Any
 
@@ -24,7 +24,7 @@ _BINARY: dict[int, tuple[str, ...]] = {
     pa.bool_().id: ("boolean",), pa.int16().id: ("smallint",), pa.int32().id: ("integer",), pa.int64().id: ("bigint",),
     pa.float32().id: ("real",), pa.float64().id: ("double precision",), pa.decimal128(1).id: ("numeric",),
     pa.date32().id: ("date",), pa.time64("us").id: ("time without time zone",), pa.binary().id: ("bytea",),
-    pa.string().id: ("text", "character varying", "character", "bpchar"),
+    pa.string().id: ("text", "character varying", "character", "bpchar", "json"),
     pa.timestamp("us").id: ("timestamp without time zone", "timestamp with time zone"),
 }  # fmt: skip
 """The declared types whose binary form is what the encoder makes of an Arrow type."""
@@ -37,14 +37,19 @@ def without_binary(columns: Sequence[Column]) -> list[Column]:
     name, say, is none of these.
     """
     return [
-        column for column in columns if _DECLARED_AS.sub("", column.sql_type) not in _BINARY.get(column.type.id, ())
+        column
+        for column in columns
+        if _DECLARED_AS.sub("", column.sql_type) not in _BINARY.get(column.type.id, ())
+        and column.sql_type not in _OF_TEXT
     ]
 
 
 def copy_in(raw: Any, table: str, names: str, columns: Sequence[Column], batches: Iterator[pa.RecordBatch]) -> int:
     """Send the batches to a table; gives the rows that the server says have arrived."""
-    form, encoded = ("csv", _as_csv) if without_binary(columns) else ("binary", _as_binary)
-    return copy_bytes_in(raw, f"{table} ({names})", form, encoded(batches))
+    into = f"{table} ({names})"
+    if without_binary(columns):
+        return copy_bytes_in(raw, into, "csv", _as_csv(batches))
+    return copy_bytes_in(raw, into, "binary", _as_binary(_received(batch, columns) for batch in batches))
 
 
 def copy_bytes_in(raw: Any, table: str, form: str, pieces: Iterator[bytes]) -> int:
@@ -64,6 +69,33 @@ def _as_csv(batches: Iterator[pa.RecordBatch]) -> Iterator[bytes]:
         sink = io.BytesIO()
         pacsv.write_csv(_spelled(batch), sink, options)
         yield sink.getvalue()
+
+
+def _received(batch: pa.RecordBatch, columns: Sequence[Column]) -> pa.RecordBatch:
+    """The batch with the bytes that the server takes for a value where these are not just its text."""
+    ways = [_OF_TEXT.get(column.sql_type) for column in columns]
+    if not any(ways):
+        return batch
+    made = [way(values) if way else values for way, values in zip(ways, batch.columns, strict=True)]
+    return pa.RecordBatch.from_arrays(made, names=batch.schema.names)
+
+
+def _jsonb(texts: Any) -> Any:
+    """Behind the version of the form. Source: jsonb_recv in https://doxygen.postgresql.org/jsonb_8c.html."""
+    return pc.binary_join_element_wise(pa.scalar("\x01"), texts, "")
+
+
+def _uuid(texts: Any) -> Any:
+    """Sixteen bytes. DataError where one has not: a value that is no UUID should never have come so far."""
+    digits = pc.replace_substring(pc.ascii_trim(texts, "{}"), "-", "")
+    converted = convert(digits, pa.binary(16))
+    if converted.bad.true_count:
+        raise DataError("a value is no UUID; nothing was committed")
+    return converted.values.cast(pa.binary())
+
+
+_OF_TEXT: dict[str, Callable[[Any], Any]] = {"jsonb": _jsonb, "uuid": _uuid}
+"""The declared types whose binary form is made of the text of a value."""
 
 
 def _as_binary(batches: Iterator[pa.RecordBatch]) -> Iterator[bytes]:

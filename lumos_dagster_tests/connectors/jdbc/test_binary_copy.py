@@ -32,6 +32,9 @@ VALUES: dict[str, list[object]] = {
     "character varying(5)": ["", "ééééé"],
     "character(3)": ["", "a", " a", "a  ", "日本語"],
     "bpchar": ["", "a  "],
+    "json": ['{"a":  1}', "null", '"é"'],
+    "jsonb": ['{"b": 1, "a":  [1.50]}', "null", '"é"'],
+    "uuid": ["6f1c2a9e-0d7b-4f43-9a4e-1f0f0c2b3a4d", "{6F1C2A9E0D7B4F439A4E1F0F0C2B3A4D}", "0" * 32],
     "bytea": [b"", b"\x00\xff\\"],
 }  # fmt: skip
 
@@ -64,10 +67,12 @@ def test_no_rows_at_all_are_a_whole_stream(postgres: PostgresDatabase) -> None:
         assert POSTGRESQL.append(raw, "a", POSTGRESQL.columns(raw, None, "a"), iter([])) == 0
 
 
-@pytest.mark.parametrize("declared", ["numeric", "jsonb", "integer[]", "kilos", "uuid", "interval"])
+@pytest.mark.parametrize("declared", ["numeric", "integer[]", "kilos", "ids", "interval"])
 def test_a_type_that_the_encoder_lacks_goes_as_csv_and_is_named(postgres: PostgresDatabase, declared: str) -> None:
     with postgres.connect() as raw:
-        raw.execute(f"create domain kilos as integer check (value > 0); create table a (x {declared})")
+        raw.execute(
+            f"create domain kilos as integer check (value > 0); create domain ids as uuid; create table a (x {declared})"
+        )
     assert POSTGRESQL.way_in(_columns(postgres, "a")).startswith("COPY as CSV, because of x (")
 
 
