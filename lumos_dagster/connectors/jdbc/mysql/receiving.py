@@ -29,6 +29,7 @@ def received(raw: Any, result: Any, columns: int, size: int) -> Iterator[list[An
     """
     held, starts, at = bytearray(), list[int](), 0
     while result.unbuffered_active:
+        at = _over_plain_rows(held, at, starts, size - 1)
         behind = _end_of_packet(held, at)
         if behind is None:
             held += _more(raw)
@@ -58,6 +59,24 @@ def _more(raw: Any) -> bytes:
         raw._force_close()
         raise OperationalError(_SERVER_LOST, told)
     return bytes(data)
+
+
+def _over_plain_rows(held: bytearray, at: int, starts: list[int], most: int) -> int:
+    """Behind the rows, `most` in all, that begin here in a packet each, without a mark; in half the time for each.
+
+    The last one may be here in part only: what is behind it comes later than its end.
+    """
+    header, size, here = _HEADER.unpack_from, _HEADER.size, len(held)
+    for _ in range(most - len(starts)):
+        begin = at + size
+        if begin >= here:
+            break
+        length = header(held, at)[0] & _LONGEST
+        if length == _LONGEST or held[begin] >= _END:
+            break
+        starts.append(begin)
+        at = begin + length
+    return at
 
 
 def _end_of_packet(held: bytearray, at: int) -> int | None:
