@@ -56,6 +56,12 @@ def unwrapped(column: Array) -> Array:
     return column.cast(pa.large_string()) if types.is_string_view(column.type) else column
 
 
+def are_multiples(ticks: Array, unit: int) -> Array:
+    """Which of the 64-bit counts the unit goes into; null for null."""
+    whole = pa.scalar(unit, pa.int64())
+    return pc.equal(pc.multiply(pc.divide(ticks, whole), whole), ticks)
+
+
 def sized(column: Array, target: Kind) -> Array:
     """Binary values in another layout; null where a fixed size does not fit."""
     column = column.cast(pa.binary())

@@ -96,8 +96,8 @@ def _is_zoned(moment: Array) -> bool:
 
 def _are_plain_moments(column: Array, are_zoned: bool) -> bool:
     """Of what Arrow takes: that none has hours without minutes, nor a zone that only Arrow knows."""
-    text, ends = bytes_of(column), ends_of(column)
-    starts, ends = ends[:-1] - ends[0], ends[1:] - ends[0]
+    text, offsets = bytes_of(column), offsets_of(column)
+    starts, ends = offsets[:-1], offsets[1:]
     lengths = ends - starts
     longer = lengths != _DAY_LENGTH
     if (lengths[longer] < _MINUTE_LENGTH).any() or (text[starts[longer] + _MINUTE_COLON] != ord(":")).any():
@@ -111,19 +111,18 @@ def _are_plain_moments(column: Array, are_zoned: bool) -> bool:
 
 def _hex(column: Array, target: Kind) -> Array | None:
     """Bytes, all at once, where each text has whole ones, and the same mark in front of them."""
-    texts, none = column.drop_null(), pa.scalar(None, pa.large_binary())
-    if pc.any(pc.starts_with(texts, "\\x")).as_py():
-        if not pc.all(pc.starts_with(texts, "\\x")).as_py():
+    marked: Array = pc.starts_with(column, "\\x")
+    if marked.true_count:
+        if marked.false_count:
             return None
         column = pc.binary_replace_slice(column, 0, 2, "")
     digits = pc.fill_null(column.cast(pa.large_string()), "")
-    ends = ends_of(digits)
-    if (np.diff(ends) % 2).any():
+    offsets = offsets_of(digits)
+    if (offsets % 2).any():
         return None
-    ends = (ends - ends[0]) // 2
-    buffers = [None, pa.py_buffer(ends.data), pa.py_buffer(unhexlify(bytes_of(digits).data))]
+    buffers = [None, pa.py_buffer((offsets // 2).data), pa.py_buffer(unhexlify(bytes_of(digits).data))]
     values = pa.Array.from_buffers(pa.large_binary(), len(digits), buffers)
-    return sized(pc.if_else(column.is_valid(), values, none), target)
+    return sized(pc.if_else(column.is_valid(), values, pa.scalar(None, pa.large_binary())), target)
 
 
 def _counted(column: Array, target: Kind) -> Array | None:
@@ -138,8 +137,8 @@ def _counted(column: Array, target: Kind) -> Array | None:
         zero = "0." + "0" * scale if scale and (bytes_of(column) == ord(".")).any() else "0"
         counted = _counted(pc.fill_null(column, pa.scalar(zero, column.type)), target)
         return None if counted is None else pc.if_else(column.is_valid(), counted, pa.scalar(None, target))
-    ends, text = ends_of(column), bytes_of(column)
-    ends, digits = ends - ends[0], text.tobytes().translate(None, b".")
+    ends, text = offsets_of(column), bytes_of(column)
+    digits = text.tobytes().translate(None, b".")
     lengths, points = np.diff(ends), len(text) - len(digits)
     if lengths.max() + scale > _INTEGER_LENGTH:
         return None
@@ -173,12 +172,19 @@ def _least(days: Array) -> int:
 
 def bytes_of(column: Array) -> "np.ndarray[Any, np.dtype[np.uint8]]":
     """Those of all values behind one another, where they lie."""
-    values, ends = column.buffers()[2], ends_of(column)
-    return np.frombuffer(values or b"", np.uint8)[ends[0] : ends[-1]]
+    values, offsets = column.buffers()[2], _offsets(column)
+    return np.frombuffer(values or b"", np.uint8)[offsets[0] : offsets[-1]]
 
 
-def ends_of(column: Array) -> "np.ndarray[Any, np.dtype[Any]]":
-    """Where in the buffer each text, or each row of bytes, ends, behind where the first begins."""
+def offsets_of(column: Array) -> "np.ndarray[Any, np.dtype[Any]]":
+    """Where in those bytes each value begins, and behind the last one where it ends."""
+    whole = _offsets(column)
+    offsets: np.ndarray[Any, np.dtype[Any]] = whole - whole[0]
+    return offsets
+
+
+def _offsets(column: Array) -> "np.ndarray[Any, np.dtype[Any]]":
+    """The same in the whole buffer, of which the column may be a part."""
     is_large = types.is_large_string(column.type) or types.is_large_binary(column.type)
     width = np.dtype(np.int64 if is_large else np.int32)
     places, count = column.buffers()[1], len(column) + 1

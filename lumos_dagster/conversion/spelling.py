@@ -9,8 +9,8 @@ import pyarrow.compute as pc
 from pyarrow import types
 
 from lumos_dagster.conversion.frames import VALUE, compute
-from lumos_dagster.conversion.kinds import DAY_SECONDS, FIRST_DAY, Array, is_bytes, is_utc
-from lumos_dagster.conversion.plain import bytes_of, ends_of
+from lumos_dagster.conversion.kinds import DAY_SECONDS, FIRST_DAY, Array, are_multiples, is_bytes, is_utc
+from lumos_dagster.conversion.plain import bytes_of, offsets_of
 
 _MOST_DIGITS = 76
 _PARTS = {"months": np.int32, "days": np.int32, "nanoseconds": np.int64}
@@ -61,20 +61,14 @@ def _timestamp(column: Array) -> Array:
 def _of_microseconds(moments: Array, seconds: pa.DataType) -> Array:
     """With no digits of a fraction, three or six, as polars writes them; Arrow is faster, and always writes six."""
     ticks = moments.cast(pa.int64())
-    if pc.all(_are_multiples(ticks, 1_000_000)).as_py() is not False:
+    are_whole = are_multiples(ticks, 1_000_000)
+    if pc.all(are_whole).as_py() is not False:
         return moments.cast(seconds).cast(pa.string())
     text: Array = moments.cast(pa.string())
-    for unit, behind in ((1_000, len("000")), (1_000_000, len(".000"))):
-        shorter = _are_multiples(ticks, unit)
+    for shorter, behind in ((are_multiples(ticks, 1_000), len("000")), (are_whole, len(".000"))):
         if shorter.true_count:
             text = pc.replace_with_mask(text, shorter, pc.utf8_slice_codeunits(text.filter(shorter), 0, -behind))
     return text
-
-
-def _are_multiples(ticks: Array, unit: int) -> pa.BooleanArray:
-    whole = pa.scalar(unit, pa.int64())
-    are: pa.BooleanArray = pc.equal(pc.multiply(pc.divide(ticks, whole), whole), ticks)
-    return are
 
 
 def _have_years_of_four_digits(moments: Array) -> bool:
@@ -86,8 +80,7 @@ def _have_years_of_four_digits(moments: Array) -> bool:
 def _hex(column: Array) -> Array:
     """All at once: two digits for each byte."""
     values = pc.fill_null(column, b"")
-    ends = ends_of(values)
-    buffers = [None, pa.py_buffer((2 * (ends - ends[0])).data), pa.py_buffer(hexlify(bytes_of(values).data))]
+    buffers = [None, pa.py_buffer((2 * offsets_of(values)).data), pa.py_buffer(hexlify(bytes_of(values).data))]
     texts = pa.Array.from_buffers(pa.large_string(), len(values), buffers)
     return pc.if_else(column.is_valid(), texts, pa.scalar(None, pa.large_string())).cast(pa.string())
 

@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lumos_dagster.connectors.jdbc.database import Column
+from lumos_dagster.conversion.kinds import are_multiples
 from lumos_dagster.conversion.plain import bytes_of, longest
 
 Array = Any
@@ -28,9 +29,8 @@ def _checked(column: Column, values: Array) -> Iterator[tuple[Array, str]]:
     elif column.is_finite and pa.types.is_floating(values.type):
         yield pc.invert(pc.is_finite(values)), f"{where} ({column.sql_type}) knows neither NaN nor infinity"
     elif column.fraction is not None and column.fraction < _MICROSECOND_DIGITS:
-        ticks, step = values.cast(pa.int64()), pa.scalar(10 ** (_MICROSECOND_DIGITS - column.fraction))
-        kept = pc.multiply(pc.divide(ticks, step), step)
-        yield pc.not_equal(kept, ticks), f"cannot be kept exactly by {where} ({column.sql_type})"
+        are_kept = are_multiples(values.cast(pa.int64()), 10 ** (_MICROSECOND_DIGITS - column.fraction))
+        yield pc.invert(are_kept), f"cannot be kept exactly by {where} ({column.sql_type})"
     if column.labels:
         known = pc.is_in(values, value_set=pa.array(column.labels, values.type))
         shown = ", ".join(map(repr, column.labels[:20]))

@@ -29,7 +29,7 @@ def received(raw: Any, result: Any, columns: int, size: int) -> Iterator[list[An
     """
     held, starts, at = bytearray(), list[int](), 0
     while result.unbuffered_active:
-        at = _over_plain_rows(held, at, starts, size - 1)
+        at = _over_plain_rows(held, at, starts, size - 1)  # the last one is for what follows, which gives them all
         behind = _end_of_packet(held, at)
         if behind is None:
             held += _more(raw)
@@ -62,7 +62,7 @@ def _more(raw: Any) -> bytes:
 
 
 def _over_plain_rows(held: bytearray, at: int, starts: list[int], most: int) -> int:
-    """Behind the rows, `most` in all, that begin here in a packet each, without a mark; in half the time for each.
+    """Behind the rows, `most` in all, that begin here in a packet each, without a mark; in less time for each.
 
     The last one may be here in part only: what is behind it comes later than its end.
     """
