@@ -180,18 +180,27 @@ class Task:
         self.passage, self._passed_from = source.passage, source
 
     def passed(self, arrived: int) -> None:
-        """Count the rows of the passage in both stages. DataError where not all that were sent have arrived."""
-        if self.passage is None or self._passed_from is None:
+        """Count the rows of the passage, also in the stage that made them if that is of this attempt.
+
+        DataError where not all that were sent have arrived.
+        """
+        if self.passage is None:
             raise ValueError("no rows were offered past the batches")
-        sent, made = self.passage.rows, self._passed_from.count
-        if arrived != sent:
-            raise DataError(f"{sent} rows were sent, but {arrived} arrived; nothing was committed")
-        for count in (made, self.count):
-            count.bytes += self.passage.size
-        made.made += sent
-        made.rows_out += sent
-        self.count.rows_in += sent
+        if arrived != self.passage.rows:
+            raise DataError(f"{self.passage.rows} rows were sent, but {arrived} arrived; nothing was committed")
+        if self._passed_from is not None:
+            self._passed_from.sent()
+        self.count.bytes += self.passage.size
+        self.count.rows_in += arrived
         self.saw_all()
+
+    def sent(self) -> None:
+        """Count the rows of the passage as made and given by this stage, which offered it."""
+        if self.passage is None:
+            raise ValueError("no rows were offered past the batches")
+        self.count.made += self.passage.rows
+        self.count.rows_out += self.passage.rows
+        self.count.bytes += self.passage.size
 
     def saw_all(self) -> None:
         """All rows came in: from here on the rejects are held against a percentage, before anything is committed."""

@@ -18,6 +18,7 @@ from lumos_dagster.accounting import MAX_REJECTS, BadRow, Book, OnError, Rule, T
 from lumos_dagster.counting import counted_in, counted_out
 from lumos_dagster.errors import ConfigError, DataError
 from lumos_dagster.lineage import Origins
+from lumos_dagster.passage import Passage
 from lumos_dagster.problems import problems_of
 from lumos_dagster.relation import Relation, Source, Step
 from lumos_dagster.strict import ConnectionString, StrictModel, Texts, is_secret
@@ -184,6 +185,12 @@ class Loader(Component):
     def atomic(self) -> bool:
         """Whether a failed write leaves nothing behind, so that a retry may read its input anew."""
         return True
+
+    def takes_as_sent(self, passage: Passage, schema: pa.Schema) -> str:
+        """The form in which it takes what an extractor offers instead of batches of these columns, where its options
+        alone tell, so that the rows may be kept so on their way to it; "" for none.
+        """
+        return ""
 
     @abstractmethod
     def target(self) -> tuple[str, ...]:

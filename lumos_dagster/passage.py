@@ -1,9 +1,11 @@
 """A way past the batches: rows in the very bytes that their source sends, for a target that takes the same bytes."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
+
+import pyarrow as pa
 
 SAMPLE_ROWS = 10
 """How many of the loaded rows the catalogue shows."""
@@ -36,3 +38,9 @@ class Passage(ABC):
 
         Where the block is left early, the rows can still be read as batches.
         """
+
+    def parser(self, form: str) -> Callable[[bytes, pa.Schema], pa.Table] | None:
+        """What makes rows, in these columns, of a piece in that form; None where nothing does, so that pieces must not
+        be kept for later. It must be picklable, and raises DataError where a value has no place in its column.
+        """
+        return None

@@ -8,14 +8,17 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from lumos_dagster.accounting import Book
-from lumos_dagster.ahead import ahead
+from lumos_dagster.ahead import ahead, most_workers
 from lumos_dagster.cancellation import stoppable
 from lumos_dagster.errors import DataError, Interrupted, TransientError
 from lumos_dagster.files import filesystem, open_atomic, open_input
 from lumos_dagster.lineage import Lineage
 from lumos_dagster.relation import Relation
 
-_OPTIONS = pa.ipc.IpcWriteOptions(compression="lz4")
+_THREADS = most_workers() > 2
+"""Whether the columns of a batch are packed at the same time: the op's other threads have two cores to themselves."""
+_WRITTEN = pa.ipc.IpcWriteOptions(compression="lz4", use_threads=_THREADS)
+_READ = pa.ipc.IpcReadOptions(use_threads=_THREADS)
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,10 @@ class Spool:
     @contextmanager
     def open(self, book: Book) -> Iterator[pa.RecordBatchReader]:
         """A reader over the file; DataError when it does not hold the rows that were written."""
-        with open_input(self.url) as stream, pa.ipc.open_stream(pa.PythonFile(stream, mode="r")) as reader:
+        with (
+            open_input(self.url) as stream,
+            pa.ipc.open_stream(pa.PythonFile(stream, mode="r"), options=_READ) as reader,
+        ):
             yield pa.RecordBatchReader.from_batches(reader.schema, self._counted(reader))
 
     def _counted(self, reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
@@ -73,7 +79,7 @@ def spool_writer(url: str, schema: pa.Schema) -> Iterator[SpoolWriter]:
     of_the_block: OSError | None = None
     try:
         with open_atomic(url, mode=0o600) as stream:
-            with pa.ipc.new_stream(pa.PythonFile(stream, mode="w"), schema, options=_OPTIONS) as writer:
+            with pa.ipc.new_stream(pa.PythonFile(stream, mode="w"), schema, options=_WRITTEN) as writer:
                 kept = SpoolWriter(url, writer)
                 try:
                     yield kept
@@ -93,10 +99,14 @@ def _cannot_be_written(url: str, error: OSError) -> TransientError:
 
 def spool(relation: Relation, url: str, book: Book) -> Relation:
     """Read `relation` once, keep its rows at `url`, and give back a Relation over what was kept."""
+    with stoppable(book) as reading, relation.open(reading) as rows:
+        return spooled(rows, url, reading)
+
+
+def spooled(rows: pa.RecordBatchReader, url: str, reading: Book) -> Relation:
+    """As `spool`, of rows that were opened under the accounts `reading`, which can be stopped by themselves."""
     ended = Interrupted("the rows can no longer be kept")
     with (
-        stoppable(book) as reading,
-        relation.open(reading) as rows,
         spool_writer(url, rows.schema) as kept,
         ahead(rows, lambda: reading.cancellation.cancel(ended)) as batches,
     ):

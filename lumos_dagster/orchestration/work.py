@@ -22,7 +22,8 @@ from lumos_dagster.orchestration.provenance import lineage_of, with_lineage
 from lumos_dagster.passage import SAMPLE_ROWS
 from lumos_dagster.plan import Node, Path, Plan, Take
 from lumos_dagster.relation import Relation, Source, Union
-from lumos_dagster.spool import spool, spool_once, spool_writer
+from lumos_dagster.sent import keep, kept_passage
+from lumos_dagster.spool import spool_once, spool_writer
 from lumos_dagster.values import RUN_NAMES, RunContext, has_placeholder, placeholders
 from lumos_dagster.watermarks import Window, known_window
 
@@ -83,10 +84,24 @@ def perform(node: Node, launch: Launch, inputs: Mapping[Path, Relation], book: B
     else:
         relation = _united(node, inputs).pipe(Transformation(deferred))
     if node.kept:
-        kept = spool(relation, _spool_url(node, launch.run), book)
+        kept = keep(relation, _only_loader(node, launch), _spool_url(node, launch.run), book)
         relation = with_lineage(kept, lineage_of(relation, book))
         book.check()
     return relation
+
+
+def _only_loader(node: Node, launch: Launch) -> Deferred[Loader] | None:
+    """The loader that takes the node's rows, if nobody else does, and if it takes no others and hands none on."""
+    if len(node.children) != 1:
+        return None
+    child = launch.plan.nodes[node.children[0]]
+    if (
+        child.entry.kind != "loader"
+        or child.children
+        or [(take.parent, take.output) for take in child.takes] != [(node.path, "")]
+    ):
+        return None
+    return _deferred(child, launch)
 
 
 def _deferred(node: Node, launch: Launch) -> Deferred:  # type: ignore[type-arg] # of the kind that the entry names
@@ -148,6 +163,8 @@ def _load(node: Node, deferred: Deferred[Loader], rows: Relation, book: Book) ->
             task.accept = accepted.write
         elif isinstance(rows.source, Extraction) and not rows.steps:
             task.offer(book.tasks[rows.source.extractor.op])
+        else:
+            task.passage = kept_passage(rows, reading)
         task.schema, count = reader.schema, task.count
         ended = Interrupted("the load has ended")
         making = ahead(reader, lambda: reading.cancellation.cancel(ended))

@@ -20,6 +20,7 @@ from lumos_dagster.connectors.csv.source import open_csv, place_of
 from lumos_dagster.errors import ConfigError, DataError, Problem, TerminalError
 from lumos_dagster.files import absolute, dataset, is_local, open_atomic, shown
 from lumos_dagster.interface import Loader, LoadResult, Task, Texts
+from lumos_dagster.passage import Passage
 from lumos_dagster.problems import near, repeated
 from lumos_dagster.values import Raw
 
@@ -103,6 +104,11 @@ class CsvLoader(Loader):
         """The absolute path, or the URL, whatever link leads to it."""
         return shown(place_of(self.file_path))
 
+    def takes_as_sent(self, passage: Passage, schema: pa.Schema) -> str:
+        """CSV, where the file is a new one in the usual spelling, and holds just these columns."""
+        fits = not self._appends and self._is_usual and list(self.fields or schema.names) == schema.names
+        return "csv" if fits and passage.kinds("csv") is not None else ""
+
     def write(self, rows: pa.RecordBatchReader, task: Task) -> LoadResult:
         """Write the rows."""
         names = self._names(rows.schema)
@@ -143,9 +149,9 @@ class CsvLoader(Loader):
     def _poured(self, rows: pa.RecordBatchReader, pour: Pour, encoder: Encoder, sink: Sink) -> int:
         """How many rows were written: as their source spells them, where that is how they are spelled here."""
         passage, task = pour.task.passage, pour.task
-        if passage is None or not self._is_usual or pour.names != rows.schema.names or passage.kinds("csv") is None:
+        if passage is None or not (form := self.takes_as_sent(passage, rows.schema)):
             return pour.into(rows, encoder, sink.write)
-        with passage.open("csv", task.sample) as pieces, ahead(pieces) as made:
+        with passage.open(form, task.sample) as pieces, ahead(pieces) as made:
             for piece in made:
                 sink.write(piece)
         task.passed(passage.rows)

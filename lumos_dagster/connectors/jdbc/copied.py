@@ -69,6 +69,10 @@ class CopyPassage(Passage):
             return None
         return self._copyable.kinds or None
 
+    def parser(self, form: str) -> Callable[[bytes, pa.Schema], pa.Table] | None:
+        """Of CSV."""
+        return parsed if form == "csv" else None
+
     @contextmanager
     def open(self, form: str, sample: list[dict[str, Any]]) -> Iterator[Iterator[bytes]]:
         """COPY, within a savepoint."""
