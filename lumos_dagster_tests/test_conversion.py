@@ -216,6 +216,17 @@ def test_moments_are_written_with_no_three_or_six_digits_of_a_fraction(kind: pa.
     assert written.to_pylist() == [text and text.replace("+00:00", "Z") for text in texts]
 
 
+@given(st.lists(st.none() | st.dates(), max_size=5))
+def test_dates_are_written_alike_whatever_stands_beside_them(dates: list[date | None]) -> None:
+    first, last = (day.toordinal() - date(1970, 1, 1).toordinal() for day in (date.min, date.max))
+    texts = [day and day.isoformat() for day in (None, *dates, date.min, date.max)]
+
+    for beside, text in ([], []), ([first - 1], ["0000-12-31"]), ([last + 1], ["+10000-01-01"]):
+        days = pa.array([None, *dates, date.min, date.max], DATE).cast(pa.int32()).to_pylist()
+        written = convert(pa.array([0, *days, *beside], pa.int32()).cast(DATE)[1:], STRING).values
+        assert written.to_pylist() == texts + text
+
+
 @given(st.text())
 def test_no_text_breaks_the_grammar(text: str) -> None:
     for target in (INT, DECIMAL, FLOAT, BOOL, DATE, TIME, NAIVE, ZONED, BERLIN, BINARY):

@@ -15,8 +15,10 @@ from lumos_dagster.conversion.plain import bytes_of, offsets_of
 _MOST_DIGITS = 76
 _PARTS = {"months": np.int32, "days": np.int32, "nanoseconds": np.int64}
 _CLOCK = "%H:%M:%S%.f"
-_YEAR_1, _YEAR_10000 = FIRST_DAY * DAY_SECONDS * 10**6, 253_402_300_800_000_000
-"""In microseconds from 1970."""
+_DAY_10000 = 2_932_897
+"""The first day of the year 10000, from 1970."""
+_DAY = DAY_SECONDS * 10**6
+"""In microseconds."""
 _INTERVAL = np.dtype(list(_PARTS.items()))
 """How Arrow lays out an interval: https://arrow.apache.org/docs/format/Columnar.html"""
 
@@ -26,6 +28,8 @@ def spelled(column: Array) -> Array:
     kind = column.type
     if types.is_timestamp(kind):
         return _timestamp(column)
+    if types.is_date32(kind) and _lie_within(column.cast(pa.int32()), FIRST_DAY, _DAY_10000):
+        return column.cast(pa.string())
     if kind == pa.time64("us"):
         return _of_microseconds(column, pa.time32("s"))
     if types.is_time(kind):
@@ -50,7 +54,7 @@ def _timestamp(column: Array) -> Array:
         column = pc.local_timestamp(column)
     elif kind.tz:
         suffix = "%:z"
-    if column.type == pa.timestamp("us") and _have_years_of_four_digits(column):
+    if column.type == pa.timestamp("us") and _lie_within(column.cast(pa.int64()), FIRST_DAY * _DAY, _DAY_10000 * _DAY):
         text = pc.binary_replace_slice(_of_microseconds(column, pa.timestamp("s")), 10, 11, "T")
         return pc.binary_join_element_wise(text, suffix, "") if suffix else text
     if kind.unit == "s":
@@ -71,10 +75,11 @@ def _of_microseconds(moments: Array, seconds: pa.DataType) -> Array:
     return text
 
 
-def _have_years_of_four_digits(moments: Array) -> bool:
-    ends: Array = pc.min_max(moments.cast(pa.int64()))
+def _lie_within(ticks: Array, first: int, end: int) -> bool:
+    """Whether all are from `first` on and before `end`: Arrow spells the years from 1 to 9999 as is done here."""
+    ends: Array = pc.min_max(ticks)
     least, most = ends["min"].as_py(), ends["max"].as_py()
-    return least is None or bool(least >= _YEAR_1 and most < _YEAR_10000)
+    return least is None or bool(least >= first and most < end)
 
 
 def _hex(column: Array) -> Array:

@@ -6,7 +6,7 @@ from pyarrow import types
 from lumos_dagster.conversion.kinds import Array, is_text
 
 _CAST = (is_text, types.is_null, types.is_boolean, types.is_integer)
-_WRITTEN = (types.is_integer, types.is_decimal128, types.is_date32, types.is_boolean)
+_WRITTEN = (types.is_integer, types.is_decimal128, types.is_boolean)
 
 
 def as_text(column: Array) -> Array:

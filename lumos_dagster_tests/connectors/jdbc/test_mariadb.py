@@ -58,6 +58,17 @@ def test_rows_go_by_file_where_the_server_takes_files(place: Place, way: str) ->
     assert (_files(place) > files) == (way == "by file")
 
 
+@pytest.mark.parametrize("text", ["\\N", "NULL", "a\tb", "a\nb", "a\rb", "back\\", "\0", "naïve"])
+def test_what_a_file_must_escape_is_found_whatever_it_is(place: Place, text: str) -> None:
+    place.sql("create table t (id integer, v longtext, w text)")
+    rows = [{"id": 1, "v": "plain", "w": "plain"}, {"id": 2, "v": None, "w": text}]
+    files = _files(place)
+    place.load(rows)
+
+    assert place.read(query="select id, v, w from t order by id").to_pylist() == rows
+    assert _files(place) > files
+
+
 @pytest.mark.parametrize(
     ("bad", "message"),
     [({"id": 1, "v": "twice"}, "Duplicate entry '1'"), ({"id": 9, "v": "x" * 256}, "Data too long")],

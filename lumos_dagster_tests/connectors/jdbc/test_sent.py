@@ -234,4 +234,4 @@ def test_a_piece_that_lost_rows_is_not_believed(table: str, run: RunContext, tmp
     (sent,) = kept.steps
 
     with pytest.raises(DataError, match="1 rows were read where 10000 had been sent"):
-        replace(kept, steps=(replace(sent, parse=_parsed, schema=pa.schema({"n": pa.int64()})),)).to_table()  # type: ignore[type-var]
+        replace(kept, steps=(replace(sent, parse=_parsed, schema=pa.schema({"n": pa.int64()})),)).to_table()

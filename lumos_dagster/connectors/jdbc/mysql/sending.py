@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from lumos_dagster.connectors.jdbc.database import Column
 from lumos_dagster.conversion import as_text, as_written
+from lumos_dagster.conversion.plain import bytes_of
 
 _BATCHES, _PART_BYTES = 4, 6 << 20
 _SAVEPOINT = "lumos_file"
@@ -88,13 +89,17 @@ def _through(column: Column) -> str:
 
 
 def grouped(batches: Iterator[pa.RecordBatch]) -> Iterator[list[pa.RecordBatch]]:
-    """A few batches to a statement, each of which has a price of its own; a large one goes alone."""
+    """A few batches to a statement, each of which has a price of its own; a large one goes alone.
+
+    So does the first, with which the server begins while the next are made ready.
+    """
     part: list[pa.RecordBatch] = []
+    most = 1
     for batch in batches:
         part += [batch] if batch.num_rows else []
-        if len(part) == _BATCHES or sum(one.nbytes for one in part) >= _PART_BYTES:
+        if len(part) == most or sum(one.nbytes for one in part) >= _PART_BYTES:
             yield part
-            part = []
+            part, most = [], _BATCHES
     if part:
         yield part
 
@@ -108,12 +113,19 @@ def file_of(batches: Sequence[pa.RecordBatch], folder: str) -> str:
         for batch in batches:
             columns = []
             for number, column in enumerate(batch.columns):
-                texts = pl.Series(str(number), pl.from_arrow(as_written(_as_read(column))))
-                columns.append(_escaped(texts) if _is_free(column.type) else texts)
+                written = as_written(_as_read(column))
+                texts = pl.Series(str(number), pl.from_arrow(written))
+                columns.append(_escaped(texts) if _is_free(column.type) and _has_marks(written) else texts)
             pl.DataFrame(columns).write_csv(
                 file, include_header=False, separator="\t", quote_style="never", null_value="\\N"
             )
     return file.name
+
+
+def _has_marks(texts: "pa.Array[Any]") -> bool:
+    """Whether there may be anything to escape: but for the backslash, all of that lies before the blank."""
+    read = bytes_of(texts)
+    return bool(read.min(initial=255) < ord(" ") or (read == ord("\\")).any())
 
 
 def _escaped(texts: pl.Series) -> pl.Series:
