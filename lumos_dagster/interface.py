@@ -187,9 +187,7 @@ class Loader(Component):
         return True
 
     def takes_as_sent(self, passage: Passage, schema: pa.Schema) -> str:
-        """The form in which it takes what an extractor offers instead of batches of these columns, where its options
-        alone tell, so that the rows may be kept so on their way to it; "" for none.
-        """
+        """The form in which, as its options alone tell, it takes what is offered instead of batches; "" for none."""
         return ""
 
     @abstractmethod

@@ -38,13 +38,14 @@ def test_a_file_is_the_very_same_as_from_batches(
         raw.execute("insert into a values (null, null, null, null, null, null, null, false)")
     source, _ = both(postgres)
     written = {}
-    for mode, file in (("streaming", "a.csv.gz"), ("streaming", "b.csv"), ("staged", "c.csv")):
-        done = move(run, {**source, "columns": columns}, {"file_path": str(tmp_path / file)}, mode)
-        assert done.went_as_sent == (mode == "streaming")
+    for mode, file in (("streaming", "a.csv.gz"), ("streaming", "b.csv"), ("staged", "c.csv"), ("append", "d.csv")):
+        more = {"mode": "append"} if mode == "append" else {}
+        done = move(run, {**source, "columns": columns}, {"file_path": str(tmp_path / file), **more}, mode)
+        assert done.went_as_sent == (mode != "append")
         assert done.tasks["load"].count.inserted == len(TEXTS) + 1
         written[file] = (tmp_path / file).read_bytes()
 
-    assert written["b.csv"] == written["c.csv"] == gzip.decompress(written["a.csv.gz"])
+    assert written["b.csv"] == written["c.csv"] == written["d.csv"] == gzip.decompress(written["a.csv.gz"])
 
 
 @pytest.mark.parametrize(
