@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -14,7 +15,7 @@ from lumos_dagster.errors import DataError
 from lumos_dagster.interface import Deferred, Extraction, Loader
 from lumos_dagster.passage import SAMPLE_ROWS, Passage
 from lumos_dagster.relation import Relation, Step
-from lumos_dagster.spool import Spool, spool_writer, spooled
+from lumos_dagster.spool import Spool, spool_writer, spooled, stop_reading
 
 _PIECES = pa.schema(dict[str, pa.DataType](sent=pa.large_binary(), rows=pa.int64()))
 
@@ -77,7 +78,7 @@ def keep(relation: Relation, taker: Deferred[Loader] | None, url: str, book: Boo
         if taker is not None and isinstance(relation.source, Extraction) and not relation.steps:
             task = book.tasks[relation.source.extractor.op]
             if task.passage is not None and (sent := _sent(task.passage, taker.build(), rows.schema)) is not None:
-                return _as_sent(task, task.passage, sent, url)
+                return _as_sent(task, task.passage, sent, url, reading)
         return spooled(rows, url, reading)
 
 
@@ -96,7 +97,7 @@ def _sent(passage: Passage, taker: Loader, schema: pa.Schema) -> Sent | None:
     return Sent(schema, form, tuple(passage.kinds(form) or ()), parse)
 
 
-def _as_sent(task: Task, passage: Passage, sent: Sent, url: str) -> Relation:
+def _as_sent(task: Task, passage: Passage, sent: Sent, url: str, reading: Book) -> Relation:
     def numbered(pieces: Iterator[bytes]) -> Iterator[tuple[bytes, int]]:
         before = 0
         for piece in pieces:
@@ -105,7 +106,11 @@ def _as_sent(task: Task, passage: Passage, sent: Sent, url: str) -> Relation:
         if passage.rows != before:
             raise DataError(f"{passage.rows} rows were sent, but {before} arrived. Run the job again.")
 
-    with spool_writer(url, _PIECES) as kept, passage.open(sent.form, []) as pieces, ahead(numbered(pieces)) as made:
+    with (
+        spool_writer(url, _PIECES) as kept,
+        passage.open(sent.form, []) as pieces,
+        ahead(numbered(pieces), partial(stop_reading, reading)) as made,
+    ):
         for piece, rows in made:
             kept.write(pa.RecordBatch.from_pydict({"sent": [piece], "rows": [rows]}, schema=_PIECES))
     task.sent()

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import pyarrow as pa
 
@@ -105,14 +106,18 @@ def spool(relation: Relation, url: str, book: Book) -> Relation:
 
 def spooled(rows: pa.RecordBatchReader, url: str, reading: Book) -> Relation:
     """As `spool`, of rows that were opened under the accounts `reading`, which can be stopped by themselves."""
-    ended = Interrupted("the rows can no longer be kept")
     with (
         spool_writer(url, rows.schema) as kept,
-        ahead(rows, lambda: reading.cancellation.cancel(ended)) as batches,
+        ahead(rows, partial(stop_reading, reading)) as batches,
     ):
         for batch in batches:
             kept.write(batch)
     return kept.relation
+
+
+def stop_reading(reading: Book) -> None:
+    """Break off what is being read where it cannot be written any more."""
+    reading.cancellation.cancel(Interrupted("the rows can no longer be kept"))
 
 
 def spool_once(relation: Relation, url: str, book: Book) -> Relation:
