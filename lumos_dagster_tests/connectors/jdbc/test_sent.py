@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -15,7 +16,7 @@ from lumos_dagster.accounting import Book, Task
 from lumos_dagster.catalog import project_catalog
 from lumos_dagster.config import parse_job
 from lumos_dagster.connectors.csv.loader import CsvLoader
-from lumos_dagster.errors import DataError
+from lumos_dagster.errors import DataError, TransientError
 from lumos_dagster.interface import Deferred, Extraction, Extractor, Loader
 from lumos_dagster.orchestration.work import Launch, perform
 from lumos_dagster.passage import Passage
@@ -187,6 +188,19 @@ def test_values_that_batches_have_no_place_for_are_kept(
     assert kept is not None
     with pytest.raises(DataError, match="cannot be read exactly"):
         kept.to_table()
+
+
+def test_a_spool_without_room_breaks_off_what_is_read(postgres: PostgresDatabase, run: RunContext) -> None:
+    query = "select md5(n::text) as text from generate_series(1, 25000) n union all select pg_sleep(600)::text"
+    done = job(run, postgres.url, file_path="b.csv")
+    done.jobs["read"]["options"] = {"connection_string": postgres.url, "query": query}
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
+    try:
+        with pytest.raises(TransientError, match=r"the spool .*read\.arrow cannot be written: File too large"):
+            done.op("read")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 class _Two(Passage):
