@@ -11,9 +11,11 @@ from lumos_dagster.connectors.jdbc.mysql.receiving import received
 from lumos_dagster.connectors.jdbc.mysql.types import BIT, sent_type
 from lumos_dagster.connectors.jdbc.query import trimmed, with_values
 from lumos_dagster.conversion import convert
+from lumos_dagster.conversion.plain import bytes_of
 from lumos_dagster.errors import DataError
 
 _TWICE = 1060
+_LAST_ASCII = 0x7F
 _ORDERED = re.compile(r"\border\s+by\b", re.IGNORECASE)
 
 
@@ -76,10 +78,7 @@ def _array(values: Any, field: "pa.Field[Any]", are_bits: bool) -> Any:
         return values
     if are_bits:
         values = pa.array([bits and str(int.from_bytes(bits)).encode() for bits in values.to_pylist()], pa.binary())
-    try:
-        texts = values.cast(pa.string())
-    except pa.ArrowInvalid:
-        raise DataError(f"column {field.name!r} holds bytes that are no UTF-8; select it AS BINARY") from None
+    texts = _texts(values, field.name)
     converted = convert(texts, kind)
     if converted.bad.true_count:
         bad = texts[converted.bad.index(pa.scalar(value=True)).as_py()]
@@ -88,6 +87,16 @@ def _array(values: Any, field: "pa.Field[Any]", are_bits: bool) -> Any:
             "as text (CAST(column AS CHAR)), or leave such rows out"
         )
     return converted.values
+
+
+def _texts(values: Any, name: str) -> Any:
+    """The bytes as text. ASCII, as numbers and moments always are, is found at once, and in no value by itself."""
+    if bytes_of(values).max(initial=0) <= _LAST_ASCII:
+        return values.view(pa.string())
+    try:
+        return values.cast(pa.string())
+    except pa.ArrowInvalid:
+        raise DataError(f"column {name!r} holds bytes that are no UTF-8; select it AS BINARY") from None
 
 
 def _abandon(raw: Any, cursor: Any) -> None:

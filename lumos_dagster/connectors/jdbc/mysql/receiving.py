@@ -5,7 +5,7 @@ Source: https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_com_quer
 
 import struct
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -20,6 +20,7 @@ _LONG = {0xFC: 2, 0xFD: 3, 0xFE: 8}
 _LONGEST_END = 8
 _READ_BYTES, _MOST_BYTES = 1 << 18, 8 << 20
 _SERVER_LOST = 2013
+_Places: TypeAlias = "np.ndarray[Any, np.dtype[np.int64]]"
 
 
 def received(raw: Any, result: Any, columns: int, size: int) -> Iterator[list[Any]]:
@@ -121,28 +122,28 @@ def _end(result: Any, packet: bytes) -> None:
 def _columns(held: bytes, starts: Sequence[int], columns: int) -> list[Any]:
     """The values of rows that begin there: length and bytes of one after the other."""
     octets, at = np.frombuffer(held, np.uint8), np.array(starts, np.int64)
-    rows = len(at)
-    ends = np.empty((rows, 2 * columns), np.int32)
-    """Of a binary array that is the bytes as they lie there: values, and between two of them what is none."""
-    are_null = np.empty((columns, rows), bool)
-    for column in range(columns):
+    values = []
+    for _ in range(columns):
         first = octets[at]
-        are_null[column] = first == _NULL
-        lengths, begins = np.where(are_null[column], 0, first).astype(np.int64), at + 1
-        for mark, width in _LONG.items():
-            if (long := np.flatnonzero(first == mark)).size:
-                places = at[long, None] + np.arange(1, width + 1)
-                lengths[long] = (octets[places].astype(np.int64) << np.arange(0, 8 * width, 8)).sum(axis=1)
-                begins[long] += width
+        begins, lengths = at + 1, first.astype(np.int64)
+        are_null = first == _NULL
+        if first.max() >= _NULL:
+            lengths[are_null] = 0
+            for mark, width in _LONG.items():
+                if (long := np.flatnonzero(first == mark)).size:
+                    places = at[long, None] + np.arange(1, width + 1)
+                    lengths[long] = (octets[places].astype(np.int64) << np.arange(0, 8 * width, 8)).sum(axis=1)
+                    begins[long] += width
         at = begins + lengths
-        ends[:, 2 * column], ends[:, 2 * column + 1] = begins, at
-    pieces = pa.Array.from_buffers(pa.binary(), ends.size - 1, [None, pa.py_buffer(ends.data), pa.py_buffer(held)])
-    return [
-        pieces.take(_places(np.arange(2 * column, ends.size, 2 * columns), are_null[column]))
-        for column in range(columns)
-    ]
+        values.append(_values(held, begins, at, are_null))
+    return values
 
 
-def _places(places: "np.ndarray[Any, np.dtype[np.int64]]", are_null: "np.ndarray[Any, np.dtype[np.bool_]]") -> Any:
-    valid = np.packbits(~are_null, bitorder="little")
-    return pa.Array.from_buffers(pa.int64(), len(places), [pa.py_buffer(valid.data), pa.py_buffer(places.data)])
+def _values(held: bytes, begins: _Places, ends: _Places, are_null: "np.ndarray[Any, np.dtype[np.bool_]]") -> Any:
+    """A column's. Of a binary array that is the bytes as they lie there, every other piece is a value."""
+    rows = len(begins)
+    bounds = np.empty((rows, 2), np.int32)
+    bounds[:, 0], bounds[:, 1] = begins, ends
+    pieces = pa.Array.from_buffers(pa.binary(), 2 * rows - 1, [None, pa.py_buffer(bounds.data), pa.py_buffer(held)])
+    valid = pa.py_buffer(np.packbits(~are_null, bitorder="little").data) if are_null.any() else None
+    return pieces.take(pa.Array.from_buffers(pa.int64(), rows, [valid, pa.py_buffer(np.arange(0, 2 * rows, 2).data)]))
