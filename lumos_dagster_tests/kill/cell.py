@@ -2,15 +2,15 @@
 
 import json
 import shutil
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from lumos_dagster_tests.kill.matrix import BATCH, Execution, Line
 from lumos_dagster_tests.kill.rows import new_rows, write_csv
 from lumos_dagster_tests.kill.steps import DEED, POINT, TRACE
-from lumos_dagster_tests.kill.targets import Target
+from lumos_dagster_tests.kill.targets import SOURCE, Target, fill_source
 from lumos_dagster_tests.kill.warm import Order, Warm
 
 KILLED = -9
@@ -25,11 +25,11 @@ class Bench:
     warm: Warm
     home: Path
     """A Dagster home with its tables made, to be copied."""
-    runs: int = field(default=0, init=False)
+    source: str = ""
+    """URL of the PostgreSQL database that holds the rows of the lines which read from there."""
 
     def prepare(self, line: Line, execution: Execution, target: Target, **more: Any) -> None:
         """The job file and its input; the target with the old rows; a Dagster home without runs."""
-        write_csv(self.folder / "rows.csv", new_rows(line), "_id" if line.own_ids else "id")
         options = {**target.options(line), **line.options}
         job = {
             "version": 1,
@@ -37,11 +37,7 @@ class Bench:
             "execution": execution,
             "executor": "in_process",
             "jobs": {
-                "read": {
-                    "type": "extractor",
-                    "extractor_type": "csv",
-                    "options": {"file_path": "rows.csv", "batch_size": BATCH},
-                },
+                "read": self._source(line),
                 "load": {"type": "loader", "loader_type": target.loader, "options": options},
             },
             "dag": {"dependencies": {"load": ["read"]}},
@@ -53,6 +49,17 @@ class Bench:
         shutil.copytree(self.home, self.folder / "home")
         for path in (self.trace, self.log):
             path.unlink(missing_ok=True)
+
+    def _source(self, line: Line) -> Mapping[str, Any]:
+        """The extractor, with what it is to read laid ready."""
+        if line.source == "csv":
+            write_csv(self.folder / "rows.csv", new_rows(line), "_id" if line.own_ids else "id")
+            place = {"file_path": "rows.csv"}
+        else:
+            fill_source(self.source, new_rows(line))
+            place = {"connection_string": self.source, "table_name": SOURCE}
+        extractor = "csv" if line.source == "csv" else "jdbc"
+        return {"type": "extractor", "extractor_type": extractor, "options": {**place, "batch_size": BATCH}}
 
     def order(self, *arguments: str, point: str = "", deed: str = "kill", largest_file: int | None = None) -> Order:
         """A run of the job; armed where a point is given, or where its steps are to be written down."""

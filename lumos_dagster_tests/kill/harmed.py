@@ -111,7 +111,7 @@ def _harms(ward: Ward, load: Load, chance: random.Random) -> Iterator[Harm]:
 
 def _middle(steps: Sequence[str]) -> list[str]:
     """The numbers of the steps in which rows are under way."""
-    words = ("before batch", "before commit", "after commit", "before send", "after send")
+    words = ("before batch", "before piece", "before commit", "after commit", "before send", "after send")
     return [str(number) for number, step in enumerate(steps, 1) if step in words]
 
 

@@ -50,6 +50,8 @@ class Line:
     options: Mapping[str, Any] = field(default_factory=dict)
     own_ids: bool = False
     """Whether the input brings the document's `_id`."""
+    source: Literal["csv", "postgresql"] = "csv"
+    """Where the rows come from: of PostgreSQL, they go on in the bytes that it sends wherever the target takes them."""
 
     @property
     def merge(self) -> str:
@@ -66,6 +68,7 @@ _MODES = ("insert", "update", "upsert", "replace", "truncate", "delete_insert")
 _SWAPPED_BY_BATCH = (("postgresql", "replace"), ("mariadb", "replace"))
 """Which load by batches is filled beside the target, so that only its last commit shows."""
 _NOT_BY_BATCH = ("delete_insert",)
+_PASSED_ON = (("postgresql", "insert"), ("postgresql", "replace"), ("mariadb", "insert"), ("mariadb", "truncate"))
 
 
 def _database(target: str) -> tuple[Line, ...]:
@@ -87,6 +90,10 @@ def _together(target: str) -> Line:
     return Line(target, "replace, connections: 2", "transactional", {"load_mode": "replace", "connections": 2})
 
 
+def _as_sent(target: str, mode: str, promise: Promise, option: str) -> Line:
+    return Line(target, f"{mode}, from postgresql", promise, {option: mode}, source="postgresql")
+
+
 LINES: tuple[Line, ...] = (
     *_database("sqlite"),
     *_database("postgresql"),
@@ -95,6 +102,9 @@ LINES: tuple[Line, ...] = (
     _together("mariadb"),
     Line("csv", "overwrite", "transactional"),
     Line("csv", "append", "resumable", {"mode": "append"}),
+    *(_as_sent(target, mode, "transactional", "load_mode") for target, mode in _PASSED_ON),
+    _as_sent("csv", "overwrite", "transactional", "mode"),
+    _as_sent("csv", "append", "resumable", "mode"),
     Line("mongodb", "insert", "idempotent", {"mode": "insert"}),
     Line("mongodb", "insert, own _id", "resumable", {"mode": "insert"}, own_ids=True),
     Line("mongodb", "update", "idempotent", {"mode": "update", "key_field": "id"}),

@@ -13,7 +13,8 @@ _HEAD = """# What a load that dies keeps
 Each line is proved by harming real loads, in {executions} execution: a `lumos run` is killed or loses its server,
 its line or its room; the target is looked at; `lumos run --resume` ends the load; and the target must then hold exactly
 the rows that it holds when nothing happens, with nothing left beside it. `make kill-matrix` does that more than 200
-times and counts each harm; a sample is among the default tests.
+times and counts each harm; a sample is among the default tests. The rows are read from CSV; with `from postgresql` from
+there, so that they go on in the bytes that it sends, past the batches.
 
 {harms}
 

@@ -56,8 +56,9 @@ def run_matrix(choice: Choice, servers: Servers, tell: Tell, workers: int = 2) -
             database = f"kill_{number}"
             with servers.mariadb.connect() as connection:
                 connection.query(f"create database {database}")
+            place.source = servers.postgres.make(database)
             on_servers = {
-                "postgresql": PostgreSQL(servers.postgres.make(database)),
+                "postgresql": PostgreSQL(place.source),
                 "mariadb": MariaDB(MariadbDatabase(servers.mariadb, database)),
                 "mongodb": MongoDB(servers.mongodb.url, database),
             }

@@ -16,6 +16,8 @@ from typing import Any
 
 import pyarrow as pa
 
+from lumos_dagster_tests.kill.matrix import BATCH
+
 TRACE, POINT, DEED = "LUMOS_KILL_TRACE", "LUMOS_KILL_POINT", "LUMOS_KILL_DEED"
 """The file of steps; the number of the step, or its text and how often it has come (`before commit#2`); what is done."""
 
@@ -53,6 +55,9 @@ def arm() -> None:
         _wrap(module, name, lambda original, step=step: _stepping(original, step))
     _wrap(f"{_CSV}.appending", "Appending.write", _torn)
     _wrap("lumos_dagster.orchestration.work", "counted_in", _by_batch)
+    importlib.import_module(f"{_JDBC}.copied")._PIECE_ROWS = BATCH  # else all rows are one piece
+    _wrap(f"{_JDBC}.copied", "CopyPassage._pieces", _by_piece)
+    _wrap("lumos_dagster.sent", "_Kept._pieces", _by_piece)
     _wrap("dagster", "DagsterInstance.handle_new_event", _event)
 
 
@@ -128,6 +133,17 @@ def _by_batch(original: Any) -> Any:
         return pa.RecordBatchReader.from_batches(rows.schema, batches())
 
     return by_batch
+
+
+def _by_piece(original: Any) -> Any:
+    @wraps(original)
+    def by_piece(*arguments: Any) -> Iterator[bytes]:
+        for piece in original(*arguments):
+            take("before piece")
+            yield piece
+        take("before the end of the pieces")
+
+    return by_piece
 
 
 def _event(original: Any) -> Any:

@@ -2,7 +2,7 @@
 
 import sqlite3
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,10 +12,10 @@ import psycopg
 from pymongo import MongoClient
 
 from lumos_dagster_tests.kill.matrix import Line
-from lumos_dagster_tests.kill.rows import OLD, digest, expected, write_csv
+from lumos_dagster_tests.kill.rows import OLD, Row, digest, expected, write_csv
 from lumos_dagster_tests.servers.mariadb import MariadbDatabase, MariadbServer
 
-TABLE = "target"
+TABLE, SOURCE = "target", "source"
 _LEDGER = "_lumos_loads"
 
 
@@ -54,12 +54,26 @@ class Target(ABC):
         return digest(OLD)
 
 
-_CREATE = "create table target (id bigint{}, name varchar(1000))"
+_CREATE = "create table {} (id bigint{}, name varchar(1000))"
 
 
 def _made(line: Line) -> str:
     """Only an upsert gets a key: elsewhere a doubled row must be seen, not refused."""
-    return _CREATE.format(" primary key" if line.merge == "upsert" else "")
+    return _CREATE.format(TABLE, " primary key" if line.merge == "upsert" else "")
+
+
+def fill_source(server: str, rows: Sequence[Row]) -> None:
+    """Make the table in a database of PostgreSQL that lines are read from."""
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"drop table if exists {SOURCE}".encode())
+        _fill(connection, SOURCE, _CREATE.format(SOURCE, ""), rows)
+
+
+def _fill(connection: psycopg.Connection[Any], table: str, create: str, rows: Sequence[Row]) -> None:
+    connection.execute(create.encode())
+    with connection.cursor() as cursor, cursor.copy(f"copy {table} from stdin".encode()) as copy:
+        for row in rows:
+            copy.write_row(row)
 
 
 @dataclass
@@ -117,17 +131,14 @@ class PostgreSQL(Target):
         with psycopg.connect(self.server, autocommit=True) as connection:
             for name in [TABLE, *self.leftovers()]:
                 connection.execute(f'drop table if exists "{name}"'.encode())
-            connection.execute(_made(line).encode())
-            with connection.cursor() as cursor, cursor.copy("copy target from stdin") as copy:
-                for row in OLD:
-                    copy.write_row(row)
+            _fill(connection, TABLE, _made(line), OLD)
 
     def digest(self, line: Line) -> str:
         return digest(self._rows("select id, name from target"))
 
     def leftovers(self) -> list[str]:
         tables = self._rows("select tablename from pg_tables where schemaname = 'public'")
-        return sorted({str(name) for (name,) in tables} - {TABLE, _LEDGER})
+        return sorted({str(name) for (name,) in tables} - {TABLE, SOURCE, _LEDGER})
 
     def disconnect(self) -> None:
         others = "datname = current_database() and pid <> pg_backend_pid()"

@@ -15,6 +15,7 @@ SHORT: tuple[tuple[str, Execution, str], ...] = (
     ("postgresql: replace, connections: 2", "streaming", "before finish#1"),
     ("csv: append", "staged", "before half append#3"),
     ("mongodb: insert, own _id", "streaming", "before send#4"),
+    ("csv: overwrite, from postgresql", "staged", "before piece#9"),
 )
 LONG: tuple[tuple[str, Execution, str], ...] = (
     ("postgresql: insert, commit: batch", "staged", "after commit#4"),
@@ -28,6 +29,9 @@ LONG: tuple[tuple[str, Execution, str], ...] = (
     ("csv: overwrite", "streaming", "before batch#3"),
     ("csv: append", "streaming", "before rename#3"),
     ("mongodb: replace", "staged", "before rename collection#1"),
+    ("postgresql: insert, from postgresql", "streaming", "before piece#3"),
+    ("mariadb: truncate, from postgresql", "streaming", "before the end of the pieces#1"),
+    ("csv: append, from postgresql", "staged", "before half append#3"),
 )
 
 
@@ -38,6 +42,8 @@ def test_a_load_that_was_killed_and_resumed_is_as_if_nothing_had_been(
     name: str, execution: Execution, point: str, place: Bench, request: pytest.FixtureRequest
 ) -> None:
     line = line_named(name)
+    if line.source == "postgresql":
+        place.source = request.getfixturevalue("postgres").url
     outcome = kill(place, line, execution, _target(line, place, request), point)
     assert outcome.problem == "", f"{outcome.harm}, found {outcome.between}"
 
