@@ -1,5 +1,6 @@
 """Where every row went: counts per stage, bad rows and what became of them, and the balance between them."""
 
+import math
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -164,10 +165,7 @@ class Task:
             case "reject":
                 self.count.rejected += how_many
                 self._keep(rows)
-                if not self._max_rejects.endswith("%") and self.count.rejected > int(self._max_rejects):
-                    raise self._too_many()
-                if self._all_seen:
-                    self._check_share()
+                self._check_rejects()
 
     def judged(self, rule: Rule, rows: int, broken: int) -> None:
         """So many rows were held against the rule, and so many of them broke it; told before these are booked."""
@@ -205,22 +203,23 @@ class Task:
     def saw_all(self) -> None:
         """All rows came in: from here on the rejects are held against a percentage, before anything is committed."""
         self._all_seen = True
-        self._check_share()
+        self._check_rejects()
 
     def close(self) -> None:
         """Publish the rejects, held against a percentage once more."""
         self.publish()
-        self._check_share()
+        self.saw_all()
 
     def settle(self) -> None:
         """The attempt succeeded: its rejects count, those of earlier attempts no longer do."""
         self._attempt.settle(self.count.rejected)
 
-    def _check_share(self) -> None:
-        if self._max_rejects.endswith("%") and self.count.rejected:
-            seen = self.count.rows_in + self.count.made
-            if self.count.rejected * 100 > float(self._max_rejects[:-1]) * seen:
-                raise self._too_many()
+    def may_reject(self) -> float:
+        """How many more rows may be rejected; infinitely many where rows to come decide that, or where none is."""
+        if self.on_error != "reject" or (self._max_rejects.endswith("%") and not self._all_seen):
+            return math.inf
+        seen, most = self.count.rows_in + self.count.made, float(self._max_rejects.rstrip("%"))
+        return (most * seen / 100 if self._max_rejects.endswith("%") else most) - self.count.rejected
 
     def _keep(self, rows: Iterable[BadRow]) -> None:
         if not self._rejects:
@@ -236,12 +235,13 @@ class Task:
             with self._rejects.pop() as kept:
                 self._attempt.write(kept)
 
-    def _too_many(self) -> DataError:
-        self.publish()
-        return DataError(
-            f"{self.op}: {self.count.rejected} rows were rejected, more than max_rejects {self._max_rejects} allows; "
-            f"see them and their reasons with: {rejects.command(self.run.run_id, [self.op])}"
-        )
+    def _check_rejects(self) -> None:
+        if self.may_reject() < 0:
+            self.publish()
+            raise DataError(
+                f"{self.op}: {self.count.rejected} rows were rejected, more than max_rejects {self._max_rejects} "
+                f"allows; see them and their reasons with: {rejects.command(self.run.run_id, [self.op])}"
+            )
 
 
 class Book:

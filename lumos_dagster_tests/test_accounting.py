@@ -1,6 +1,7 @@
 """Every row is accounted for, bad ones too."""
 
 import json
+import math
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -111,6 +112,20 @@ def test_a_share_of_rejects_is_held_against_all_rows(book: Book) -> None:
 
     with pytest.raises(DataError, match="more than max_rejects 10% allows"):
         work(book, 2, "10%", rows_in=19)
+
+
+def test_how_many_more_may_be_rejected(book: Book) -> None:
+    with book.task("convert", "reject", "29%") as task:
+        task.count.rows_in = 100
+        task.bad_rows(bad(9), 9)
+        assert task.may_reject() == math.inf  # how many rows that is of depends on those to come
+        task.saw_all()
+        assert task.may_reject() == 20
+    with book.task("load", "reject", "10") as task:
+        task.bad_rows(bad(10), 10)
+        assert task.may_reject() == 0
+    with book.task("skipping", "skip", "10") as task:
+        assert task.may_reject() == math.inf
 
 
 def test_rejects_are_evidence_when_the_op_fails_for_another_reason(book: Book) -> None:

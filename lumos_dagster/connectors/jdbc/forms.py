@@ -29,6 +29,8 @@ class Forms:
     stays_in_order: bool = False
     """Whether a staging table that is read from end to end gives its rows in the order in which they came."""
     make_staging: str = "CREATE TEMPORARY TABLE {staging} ({columns})"
+    index_staging: str = "CREATE INDEX _lumos_by_position ON {staging} ({position})"
+    """For rows that are looked up by their position; empty where that is not needed, or not to be had."""
     drop_staging: str = "DROP TABLE {staging}"
     create_table: str = "CREATE TABLE {table} ({columns})"
     drop_table: str = "DROP TABLE IF EXISTS {table}"

@@ -133,7 +133,8 @@ class Loading:
         with Held(schema, self.task) as held:
             staging.rows = sender.send(map(_positioned, parts), held.hold)
             if merges:
-                result, refused = staging.merge_without_refused() if careful else (staging.merge(), {})
+                most = self.task.may_reject()
+                result, refused = staging.merge_without_refused(most) if careful else (staging.merge(), {})
             held.release(pa.nulls(0, pa.int64()) if self.task.accept is nobody else staging.lost(), refused)
         staging.drop()
         return Done(result, sender.refused | refused)

@@ -16,6 +16,10 @@ from lumos_dagster.interface import LoadResult
 
 POSITION = "_lumos_position"
 _READ_ROWS = 65_536
+_TRIED_ROWS = 8192
+"""Brought in together when rows are looked for that the target refuses."""
+_LEFT_OUT_ROWS = 500
+"""Named in one statement."""
 
 KEYED: tuple[Mode, ...] = ("update", "upsert", "delete_insert")
 
@@ -42,7 +46,7 @@ class Staging:
         definitions = ", ".join(
             f"{quote(column.name)} {column.sql_type} {column.collation}".rstrip() for column in self.columns
         )
-        self._run(self._forms.make_staging.format(staging=self.name, columns=definitions))
+        self._run(self._forms.make_staging.format(staging=self.name, columns=definitions, position=quote(POSITION)))
         self._all = ", ".join(map(quote, self._names))
         self._key = ", ".join(map(quote, table.key))
         self._same_key = " AND ".join(f"{table.quoted}.{quote(name)} = staged.{quote(name)}" for name in table.key)
@@ -89,19 +93,28 @@ class Staging:
         inserted = counted() - before if counted else before
         return LoadResult(inserted=inserted, updated=self.rows - inserted)
 
-    def merge_without_refused(self) -> tuple[LoadResult, dict[int, str]]:
-        """Bring in what the target takes; the others are left out, by position, with the reason."""
+    def merge_without_refused(self, most: float) -> tuple[LoadResult, dict[int, str]]:
+        """Bring in what the target takes; the others are left out, by position, with the reason.
+
+        Where more than `most` of them are found, no others are looked for, and nothing is brought in.
+        """
         refused: dict[int, str] = {}
         while True:
             with savepoint(self._database, self._raw) as tried:
                 result = self.merge()
             if not tried.refusal:
                 return result, refused
-            found = self._refused()
+            if not refused and self._forms.index_staging:
+                quoted = self._database.quote(POSITION)
+                self._run(self._forms.index_staging.format(staging=self.name, position=quoted))
+            found = self._refused(most - len(refused))
             if not found:  # each row alone is taken, so it is not theirs
                 raise tried.refusal
             refused |= found
-            self._leave_out(found)
+            if len(refused) > most:
+                return LoadResult(), refused
+            self._leave_out(list(found))
+            self.rows -= len(found)
 
     def lost(self) -> "pa.Array[Any]":
         """The numbers, in order, of the rows that another row of the same key or the lack of a target took out."""
@@ -147,16 +160,20 @@ class Staging:
         for statement in statements:
             self._run(self._form(statement, rows))
 
-    def _refused(self) -> dict[int, str]:
-        """Halve what the target refuses until the rows are found that are to blame; nothing of it stays."""
+    def _refused(self, most: float) -> dict[int, str]:
+        """Halve what the target refuses until the rows are found that are to blame, or one more than `most` of them;
+        nothing of it stays.
+        """
         first, last = self._run(
             f"SELECT min({self._database.quote(POSITION)}), max({self._database.quote(POSITION)}) FROM {self.name}"
         ).fetchone()
         refused: dict[int, str] = {}
         with savepoint(self._database, self._raw, stays=False):
             self._delete_old()
-            waiting = [(int(first), int(last))]
-            while waiting:
+            self._leave_out(self.lost().to_numpy())  # else each of the following would rank all rows anew
+            self._has_twins = False
+            waiting = [(low, low + _TRIED_ROWS - 1) for low in range(int(first), int(last) + 1, _TRIED_ROWS)][::-1]
+            while waiting and len(refused) <= most:
                 low, high = waiting.pop()
                 with savepoint(self._database, self._raw) as tried:
                     self._bring((low, high))
@@ -167,11 +184,10 @@ class Staging:
                     waiting += [(middle + 1, high), (low, middle)]
         return refused
 
-    def _leave_out(self, refused: dict[int, str]) -> None:
-        position = self._database.quote(POSITION)
-        for number in refused:
-            self._run(f"DELETE FROM {self.name} WHERE {position} = {number}")
-        self.rows -= len(refused)
+    def _leave_out(self, numbers: "Sequence[int] | np.ndarray[Any, Any]") -> None:
+        for start in range(0, len(numbers), _LEFT_OUT_ROWS):
+            some = ", ".join(map(str, numbers[start : start + _LEFT_OUT_ROWS]))
+            self._run(f"DELETE FROM {self.name} WHERE {self._database.quote(POSITION)} IN ({some})")
 
     def _form(self, form: str, rows: str) -> str:
         return form.format(

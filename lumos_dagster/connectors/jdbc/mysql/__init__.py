@@ -23,7 +23,8 @@ _UPDATE = "UPDATE {target} JOIN {staged} ON {same_key} SET {changes}"
 
 _FORMS = Forms(
     quotes=("`", "`"),
-    make_staging="CREATE TEMPORARY TABLE {staging} ({columns}) ENGINE=InnoDB",
+    make_staging="CREATE TEMPORARY TABLE {staging} ({columns}, PRIMARY KEY ({position})) ENGINE=InnoDB",
+    index_staging="",  # to make one would commit
     drop_staging="DROP TEMPORARY TABLE {staging}",
     create_table="CREATE TABLE {table} ({columns}) ENGINE=InnoDB",
     swap=("DROP TABLE IF EXISTS {old}", "RENAME TABLE {target} TO {old}, {beside} TO {target}", "DROP TABLE {old}"),

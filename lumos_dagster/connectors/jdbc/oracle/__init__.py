@@ -22,6 +22,7 @@ _FORMS = Forms(
     mark=":{number}",
     staging="ORA$PTT_LUMOS_STAGING",
     make_staging="CREATE PRIVATE TEMPORARY TABLE {staging} ({columns}) ON COMMIT DROP DEFINITION",
+    index_staging="",  # such a table has none
     drop_table="BEGIN EXECUTE IMMEDIATE 'DROP TABLE {table_text} PURGE'; EXCEPTION WHEN OTHERS THEN "
     "IF SQLCODE != -942 THEN RAISE; END IF; END;",
     add_column="ALTER TABLE {table} ADD ({column})",
