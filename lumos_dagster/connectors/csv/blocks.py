@@ -1,17 +1,18 @@
 """Cuts CSV bytes into pieces, each to be read by itself: by pyarrow where it is sound, else by the strict scanner."""
 
 import codecs
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, Literal, cast
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.csv
 
 from lumos_dagster.connectors.csv.dialect import UNCLOSED, Dialect, Record, Scanner
-from lumos_dagster.connectors.csv.structure import Cut, cut
+from lumos_dagster.connectors.csv.stretch import Block, Stretch
+from lumos_dagster.connectors.csv.structure import STRIDE, Cut, cut
 from lumos_dagster.connectors.csv.text import Text
 from lumos_dagster.errors import DataError
 
@@ -19,60 +20,6 @@ BLOCK_BYTES = 2 << 20
 MAX_RECORD_BYTES = 128 << 20
 _STAND_IN = b"\x1f"
 """Takes the place of a delimiter of several bytes, in blocks that do not hold it."""
-
-
-@dataclass(frozen=True)
-class Stretch:
-    """A buffer and where in the file it ends; kept with a block, to find a row's place when it turns out bad."""
-
-    buffer: bytes
-    dialect: Dialect
-    stream: Text
-    line: int
-    end: int
-    eof: bool
-
-    @property
-    def begins(self) -> int:
-        """The byte of the file at which the buffer begins; measured for those who ask, since it takes time."""
-        return self.end - self.stream.length(memoryview(self.buffer))
-
-    def scanner(self) -> Scanner:
-        """What cuts the buffer."""
-        return Scanner(self.dialect, self.buffer, self.line, self.eof)
-
-    def placed(self, records: Iterable[Record]) -> Iterator[Record]:
-        """Some of its records in their order, with their bytes counted from the beginning of the file."""
-        buffer, here, offset = memoryview(self.buffer), 0, self.begins
-        for record in records:
-            offset += self.stream.length(buffer[here : record.at])
-            here = record.at
-            yield replace(record, at=offset)
-
-    def broken(self, record: Record) -> DataError:
-        """What is wrong with a placed record that nothing behind it can be read for."""
-        start = repr(record.text[:60].decode(errors="replace"))
-        return DataError(f"{self.stream.name}, line {record.line}, byte {record.at}: {record.reason}: {start}")
-
-    def rows(self, width: int) -> Iterator[Record]:
-        """The records that are rows of so many fields."""
-        return (row for row in self.scanner().records() if not row.misfit(width) and not row.passed_over(width))
-
-
-@dataclass(frozen=True)
-class Block:
-    """Rows as one text array per column; the records that are no rows, each with how many rows stand before it."""
-
-    columns: list["pa.Array[Any]"]
-    rows: int
-    stretch: Stretch
-    bad: list[tuple[int, Record]] = field(default_factory=list)
-    blank: int = 0
-
-    @property
-    def name(self) -> str:
-        """What messages call the file."""
-        return self.stretch.stream.name
 
 
 @dataclass(frozen=True)
@@ -135,7 +82,7 @@ class CsvBlocks:
         read = partial(_sound, stretch, found, width, wanted)
         if not found.sound:
             taken = scanner = stretch.scanner()
-            read = partial(_same, _scanned(stretch, scanner, width, wanted))
+            read = partial(_same, _scanned(stretch, scanner, width, wanted, about=STRIDE))
         if not taken.end:
             return None
         self._advance(taken)
@@ -191,7 +138,7 @@ def _sound(stretch: Stretch, found: Cut, width: int, wanted: list[int]) -> Block
 
 
 def _fast(stretch: Stretch, found: Cut, width: int, wanted: list[int]) -> Block | None:
-    """The sound records by pyarrow; None where it finds a ragged row or wrong bytes, or miscounts."""
+    """The sound records by pyarrow, but for ragged ones; None where it finds wrong bytes, or miscounts."""
     data, dialect = memoryview(stretch.buffer)[: found.end], stretch.dialect
     delimiter = dialect.delimiter
     if stretch.buffer.startswith(codecs.BOM_UTF8):  # pyarrow would take it away, whatever block this is
@@ -202,6 +149,12 @@ def _fast(stretch: Stretch, found: Cut, width: int, wanted: list[int]) -> Block 
         data, delimiter = memoryview(bytes(data).replace(delimiter, _STAND_IN)), _STAND_IN
     names = [f"f{index}" for index in range(width)]
     blank = found.blank if width > 1 else 0
+    ragged: list[int] = []
+
+    def pass_over(row: pyarrow.csv.InvalidRow) -> Literal["skip"]:
+        ragged.append(cast(int, row.number) - 1)  # which is known where one thread reads
+        return "skip"
+
     reads_all = len(wanted) == width
     try:
         if reads_all:  # then its bytes are checked at once, in a tenth of the time that it takes value by value
@@ -214,6 +167,7 @@ def _fast(stretch: Stretch, found: Cut, width: int, wanted: list[int]) -> Block 
                 quote_char=dialect.quote.decode() or False,
                 newlines_in_values=True,
                 ignore_empty_lines=width > 1,
+                invalid_row_handler=pass_over,
             ),
             pyarrow.csv.ConvertOptions(
                 column_types=dict.fromkeys(names, pa.string()),
@@ -226,15 +180,21 @@ def _fast(stretch: Stretch, found: Cut, width: int, wanted: list[int]) -> Block 
         )
     except pa.ArrowInvalid:
         return None
-    if table.num_rows != found.records - blank:
+    if table.num_rows + len(ragged) != found.records - blank:
+        return None
+    records = stretch.placed(stretch.sound_records(ragged, found.end, width)) if ragged else ()
+    bad = [(number - before, record) for before, (number, record) in enumerate(zip(ragged, records, strict=True))]
+    if not all(record.misfit(width) for _, record in bad):
         return None
     # One chunk, as all was one block; none where there are only blank lines. To combine one would copy it.
     columns: list[Any] = [one.chunk(0) if one.num_chunks else one.combine_chunks() for one in table.columns]
-    return Block(columns, table.num_rows, stretch, blank=blank)
+    return Block(columns, table.num_rows, stretch, bad, blank, sound=found.end)
 
 
-def _scanned(stretch: Stretch, scanner: Scanner, width: int, wanted: list[int], end: int | None = None) -> Block:
-    """The complete records of the buffer, or those up to its byte `end`."""
+def _scanned(
+    stretch: Stretch, scanner: Scanner, width: int, wanted: list[int], end: int | None = None, about: int | None = None
+) -> Block:
+    """The complete records of the buffer, those up to its byte `end`, or enough of them for `about` so many bytes."""
     rows: list[tuple[bytes | None, ...]] = []
     before: list[int] = []
     bad: list[Record] = []
@@ -249,7 +209,7 @@ def _scanned(stretch: Stretch, scanner: Scanner, width: int, wanted: list[int], 
             bad.append(record)
         else:
             rows.append(record.fields)
-        if end is not None and scanner.end >= end:
+        if scanner.end >= (end or about or len(stretch.buffer)):
             break
     if end not in (None, scanner.end):
         raise RuntimeError(f"byte {end} was taken for the end of a record, and is not: {stretch.stream.name}")

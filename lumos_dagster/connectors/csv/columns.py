@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lumos_dagster.connectors.csv.blocks import Block
+from lumos_dagster.connectors.csv.stretch import Block
 from lumos_dagster.conversion import as_text, convert
 from lumos_dagster.errors import ConfigError, Problem
 from lumos_dagster.problems import near

@@ -38,6 +38,11 @@ class Dialect:
         other = rb"(?!%b)[^\r\n]" % delimiter
         return re.compile(rb"(?:%b.|%b)*+" % (escape, other) if escape else rb"(?:%b)*+" % other, re.DOTALL)
 
+    @cached_property
+    def plain_line(self) -> re.Pattern[bytes]:
+        """A line that ends in LF and holds no mark but delimiters."""
+        return re.compile(rb"[^\r\n%b]*+\n" % re.escape(self.quote + self.escape))
+
     def without_escapes(self, text: bytes) -> bytes:
         """The text without what is escaped."""
         return (
@@ -117,6 +122,18 @@ class Scanner:
         return ends is not None
 
     def _record(self, start: int) -> Record | None:
+        line = self.dialect.plain_line.match(self.buffer, start)
+        return self._record_with_marks(start) if line is None else self._plain_record(start, line.end())
+
+    def _plain_record(self, start: int, end: int) -> Record:
+        text, nulls = self.buffer[start : end - 1], self.dialect.nulls
+        reason, at = self._wrong_bytes(text, start)
+        fields = tuple(None if field in nulls else field for field in text.split(self.dialect.delimiter))
+        record = Record(fields, text, self.line, at, reason)
+        self.end, self.line = end, self.line + 1
+        return record
+
+    def _record_with_marks(self, start: int) -> Record | None:
         fields: list[bytes | None] = []
         faults: list[tuple[str, int]] = []
         position = start

@@ -10,11 +10,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from lumos_dagster.ahead import in_order, most_workers
-from lumos_dagster.connectors.csv.blocks import Block, CsvBlocks, Piece
+from lumos_dagster.connectors.csv.blocks import CsvBlocks, Piece
 from lumos_dagster.connectors.csv.columns import Columns
 from lumos_dagster.connectors.csv.dialect import Dialect, Record
 from lumos_dagster.connectors.csv.packing import Compression
 from lumos_dagster.connectors.csv.source import open_csv
+from lumos_dagster.connectors.csv.stretch import Block
 from lumos_dagster.connectors.csv.text import legible
 from lumos_dagster.conversion import Converted, convert
 from lumos_dagster.errors import DataError
@@ -121,16 +122,11 @@ class CsvFiles:
         return batch.filter(pc.invert(bad))
 
     def _bad_rows(self, rows: list[int], block: Block, values: list[Converted], columns: Columns) -> Iterator[BadRow]:
-        wanted = set(rows)
-        records = (row for place, row in enumerate(block.stretch.rows(len(columns.found))) if place in wanted)
-        for row, record in zip(
-            rows, block.stretch.placed(records), strict=False
-        ):  # more rows may stand behind the block
+        for row, record in zip(rows, block.records(rows, len(columns.found)), strict=True):
             column = next(index for index, converted in enumerate(values) if converted.bad[row].as_py())
             texts = [column[row].as_py() for column in block.columns]
-            before = sum(1 for rows_before, _ in block.bad if rows_before <= row)
             yield BadRow(
-                number=self._seen + before + row + 1,
+                number=self._seen + block.bad_before(row) + row + 1,
                 field=columns.names[column],
                 value=texts[column],
                 reason=f"is not {columns.types[column]} {_where(block.name, record)}",

@@ -12,8 +12,10 @@ import numpy as np
 from lumos_dagster.connectors.csv.dialect import Dialect
 
 STRIDE = 1 << 18
-"""Bytes looked at in one go, a multiple of 8: the processor's nearest memory has room for them."""
+"""Bytes looked at in one go: the processor's nearer memory has room for them and for what is made of them."""
 _Mask: TypeAlias = "np.ndarray[Any, np.dtype[np.uint64]]"
+_Bytes: TypeAlias = "np.ndarray[Any, np.dtype[np.uint8]]"
+_Places: TypeAlias = "np.ndarray[Any, np.dtype[np.int64]]"
 
 
 @dataclass(frozen=True)
@@ -30,26 +32,49 @@ class Cut:
     lines: int = 0
     sound: bool = True
 
+    def and_then(self, more: "Cut") -> "Cut":
+        """With what stands right behind it."""
+        counts = (self.records + more.records, self.blank + more.blank, self.lines + more.lines)
+        return Cut(self.end + more.end, *counts)
+
 
 def cut(buffer: bytes, dialect: Dialect, eof: bool) -> Cut:
-    """Look at a buffer that begins where a record begins.
+    """Look at a buffer that begins where a record begins, as far as it is sound, which its beginning may not be."""
+    if _is_odd(buffer, dialect):
+        return Cut(sound=False)
+    found, has_returns = np.frombuffer(buffer, np.uint8), b"\r" in buffer
+    seen, size = Cut(), STRIDE
+    while seen.end < len(found):
+        here = found[seen.end : seen.end + size]
+        is_last = seen.end + len(here) == len(found)
+        more = _cut(here, dialect, has_returns, eof and is_last)
+        if more.sound and not more.end and not is_last:  # the record that begins here goes on behind it
+            size *= 2
+        elif more.sound and more.end:
+            seen, size = seen.and_then(more), STRIDE
+        else:
+            return seen if seen.end else more
+    return seen
+
+
+def _cut(found: _Bytes, dialect: Dialect, has_returns: bool, eof: bool) -> Cut:
+    """All of it.
 
     Outside of quoted fields the number of quotes so far is even, inside odd. So a line end behind an even number ends
     a record; a quote behind an even number opens a field and must stand at its beginning, or is the second one of a
     doubled pair; a quote behind an odd number closes a field and must stand at its end, or is the first of a pair.
     """
-    if _is_odd(buffer, dialect):
-        return Cut(sound=False)
-    feeds, returns, quotes = (_mask(buffer, mark) for mark in (b"\n", b"\r", dialect.quote))
+    feeds, quotes = (_mask(found, mark) for mark in (b"\n", dialect.quote))
+    returns = _mask(found, b"\r" if has_returns else b"")
     inside = _behind_odd(quotes)
     ends = _line_ends(feeds, returns)
-    if buffer.endswith(b"\r") and not eof:  # it may be half of a CR LF
-        ends[-1] &= _up_to(len(buffer) - 1) >> np.uint64(1)
+    if found[-1] == ord("\r") and not eof:  # it may be half of a CR LF
+        ends[-1] &= _up_to(len(found) - 1) >> np.uint64(1)
     outside = ends & ~inside
     last = _last(outside)
-    known = len(buffer) - 1 if last is None else last
+    known = len(found) - 1 if last is None else last
     whole = slice(known // 64 + 1)
-    wrong = _misplaced(quotes, inside, feeds | returns | _mask(buffer, dialect.delimiter[:1]))
+    wrong = _misplaced(quotes, inside, feeds | returns | _mask(found, dialect.delimiter[:1]))
     for mask in (ends, wrong):
         mask[known // 64] &= _up_to(known)
     sound = not wrong[whole].any()
@@ -57,9 +82,20 @@ def cut(buffer: bytes, dialect: Dialect, eof: bool) -> Cut:
         return Cut(sound=sound and not eof)
     begins = _behind(outside, at_the_start=True)
     blank = outside & begins
-    if returns.any():
+    if has_returns:
         blank |= outside & feeds & _behind(returns & begins)
     return Cut(last + 1, _count(outside), _count(blank), _count(ends[whole]), sound)
+
+
+def places(buffer: bytes | memoryview, dialect: Dialect) -> tuple[_Places, _Places]:
+    """Where the records of a buffer begin behind its first one, if it is sound, and where its lines do."""
+    found = np.frombuffer(buffer, np.uint8)
+    ends = _line_ends(_mask(found, b"\n"), _mask(found, b"\r"))
+    return _behind_each(ends & ~_behind_odd(_mask(found, dialect.quote))), _behind_each(ends)
+
+
+def _behind_each(mask: _Mask) -> _Places:
+    return np.flatnonzero(np.unpackbits(mask.view(np.uint8), bitorder="little")) + 1
 
 
 def _misplaced(quotes: _Mask, inside: _Mask, edges: _Mask) -> _Mask:
@@ -83,14 +119,12 @@ def _is_odd(buffer: bytes, dialect: Dialect) -> bool:
     )
 
 
-def _mask(buffer: bytes, mark: bytes) -> _Mask:
-    """Where the byte stands."""
-    words = np.zeros(-(-len(buffer) // 64), "<u8")
-    if mark and mark in buffer:
-        found, bits = np.frombuffer(buffer, np.uint8), words.view(np.uint8)
-        for start in range(0, len(found), STRIDE):
-            some = np.packbits(found[start : start + STRIDE] == mark[0], bitorder="little")
-            bits[start // 8 : start // 8 + len(some)] = some
+def _mask(found: _Bytes, mark: bytes) -> _Mask:
+    """Where the byte stands; nowhere if there is none."""
+    words = np.zeros(-(-len(found) // 64), "<u8")
+    if mark:
+        bits = np.packbits(found == mark[0], bitorder="little")
+        words.view(np.uint8)[: len(bits)] = bits
     return words
 
 

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lumos_dagster.accounting import Book
+from lumos_dagster.connectors.csv import blocks, structure
 from lumos_dagster.connectors.csv.blocks import CsvBlocks
 from lumos_dagster.connectors.csv.dialect import Dialect
 from lumos_dagster.connectors.csv.text import Text
@@ -237,20 +238,27 @@ def test_inference_never_changes_what_is_written(tmp_path: Path, book: Book) -> 
 
 
 def _read(data: bytes, delimiter: bytes, width: int, block_bytes: int = 1 << 20) -> tuple[Any, ...]:
-    blocks = CsvBlocks(Text("file", io.BytesIO(data), "utf-8"), Dialect(delimiter=delimiter), block_bytes=block_bytes)
+    source = CsvBlocks(Text("file", io.BytesIO(data), "utf-8"), Dialect(delimiter=delimiter), block_bytes=block_bytes)
     rows: list[tuple[Any, ...]] = []
-    bad: list[tuple[int, int, str]] = []
+    bad: list[tuple[int, int, bytes, str]] = []
+    lines: list[int] = []
     blank = 0
     try:
-        for piece in blocks.pieces(width, list(range(width))):
+        for piece in source.pieces(width, list(range(width))):
             block = piece.read()
-            bad += [(len(rows) + before, record.line, record.misfit(width)) for before, record in block.bad]
+            bad += [
+                (len(rows) + before, record.line, record.text.replace(b"||", b","), record.misfit(width))
+                for before, record in block.bad
+            ]
+            for record in block.records(range(block.rows), width):
+                lines.append(record.line)
+                assert data.startswith(record.text, record.at)
             columns = [[value and value.replace("||", ",") for value in column.to_pylist()] for column in block.columns]
             rows += zip(*columns, strict=True)
             blank += block.blank
     except DataError as error:
         return (str(error).split(", byte")[0],)
-    return rows, bad, blank
+    return rows, bad, lines, blank
 
 
 _FIELD = st.sampled_from([b"a", b"", b'""', b'"x"', b'"a""b"', b'"\n"', b'";\r\n"', b'"\r"', b'""""', b"\xc3\xa9"])
@@ -259,9 +267,17 @@ _LINE = st.tuples(st.lists(_FIELD, min_size=1, max_size=3).map(b",".join), st.sa
 _TEXT = st.lists(st.one_of(_LINE.map(b"".join), _LINE.map(b"".join), _ODD), max_size=12).map(b"".join)
 
 
-@given(data=_TEXT, width=st.integers(1, 3), block_bytes=st.sampled_from([1, 2, 5, 1 << 20]))
-def test_the_fast_way_reads_as_the_strict_one(data: bytes, width: int, block_bytes: int) -> None:
+@given(
+    data=_TEXT,
+    width=st.integers(1, 3),
+    block_bytes=st.sampled_from([1, 2, 5, 1 << 20]),
+    stride=st.sampled_from([8, 64, 1 << 18]),
+)
+def test_the_fast_way_reads_as_the_strict_one(data: bytes, width: int, block_bytes: int, stride: int) -> None:
     """With a delimiter of two bytes every block with a quote goes the strict way; with one byte, hardly any."""
     strict = _read(data.replace(b",", b"||"), b"||", width)
 
-    assert _read(data, b",", width, block_bytes) == strict
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(structure, "STRIDE", stride)
+        patch.setattr(blocks, "STRIDE", stride)
+        assert _read(data, b",", width, block_bytes) == strict

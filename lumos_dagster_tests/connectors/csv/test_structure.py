@@ -1,10 +1,12 @@
 """Where a buffer may be cut, held against a look at one byte after another."""
 
+from itertools import accumulate
+
 import pytest
 
 from lumos_dagster.connectors.csv import structure
 from lumos_dagster.connectors.csv.dialect import Dialect
-from lumos_dagster.connectors.csv.structure import Cut, cut
+from lumos_dagster.connectors.csv.structure import Cut, cut, places
 
 _TEXTS = [
     b"a,b\nc,d\n",
@@ -55,8 +57,30 @@ def test_it_is_told_wherever_in_a_word_of_64_bytes_a_mark_stands(text: bytes, eo
 
 
 @pytest.mark.parametrize("text", _TEXTS)
-def test_a_buffer_of_several_strides_is_told_as_one(text: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("eof", [True, False])
+def test_a_buffer_of_several_strides_is_told_as_far_as_it_is_sound(
+    text: bytes, eof: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(structure, "STRIDE", 64)
     for many in range(130):
-        buffer = b"x" * many + b"\n" + text + b"y" * 70
-        assert cut(buffer, Dialect(), eof=False) == _byte_by_byte(buffer, eof=False), buffer
+        buffer = b"x" * many + b"\n" + text + b"y" * 70 + b"\n"
+        whole, found = _byte_by_byte(buffer, eof), cut(buffer, Dialect(), eof)
+        if whole.sound:
+            assert found == whole, buffer
+        else:
+            assert found == (_byte_by_byte(buffer[: found.end], eof) if found.end else Cut(sound=False)), buffer
+
+
+@pytest.mark.parametrize("text", _TEXTS)
+def test_where_records_and_lines_begin(text: bytes) -> None:
+    for many in (0, 1, 62, 63, 64, 65):
+        buffer = b"x" * many + b"\n" + text
+        buffer = buffer[: _byte_by_byte(buffer, eof=True).end]
+        lines = list(accumulate(map(len, buffer.splitlines(keepends=True))))
+        records = [
+            at
+            for at in range(1, len(buffer) + 1)
+            if _byte_by_byte(buffer[:at], eof=buffer[at - 1 : at + 1] != b"\r\n").end == at
+        ]
+        found = [some.tolist() for some in places(buffer, Dialect())]
+        assert found == [records, lines], buffer
