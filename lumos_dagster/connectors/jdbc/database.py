@@ -216,7 +216,7 @@ class Database(ABC):
         """Put in the rows of a passage that the table takes just as they are; None where it does not."""
         return None
 
-    def way_in(self, columns: Sequence[Column]) -> str:
+    def way_in(self, raw: Any, columns: Sequence[Column]) -> str:
         """The way that `append` takes for rows of such columns, where there is more than one."""
         return ""
 

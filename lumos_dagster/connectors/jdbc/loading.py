@@ -45,7 +45,7 @@ class Loading:
         `before` is what earlier attempts have committed of a load by batches: of these rows only the bad ones
         are booked again.
         """
-        if way := self.table.database.way_in([fit.column for fit in self.matched.fits]):
+        if way := self.table.database.way_in(self.raw, [fit.column for fit in self.matched.fits]):
             self.task.log(f"{self.task.op}: rows go in by {way}")
         batch_rows = self.options.batch_size if self.options.commit == "batch" else None
         done = before or Done(LoadResult(), fits=self.matched.fits, batch_rows=batch_rows, upto=0)

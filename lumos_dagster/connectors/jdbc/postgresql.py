@@ -179,7 +179,7 @@ class PostgreSQL(Database):
     def append(self, raw: Any, table: str, columns: Sequence[Column], batches: Iterator[pa.RecordBatch]) -> int:
         return copy_in(raw, table, ", ".join(self.quote(column.name) for column in columns), columns, batches)
 
-    def way_in(self, columns: Sequence[Column]) -> str:
+    def way_in(self, raw: Any, columns: Sequence[Column]) -> str:
         odd = ", ".join(f"{column.name} ({column.sql_type})" for column in without_binary(columns))
         return f"COPY as CSV, because of {odd}" if odd else "binary COPY"
 

@@ -51,7 +51,7 @@ def test_values_arrive_as_csv_would_bring_them(
     with postgres.connect() as raw:
         raw.execute(f"create table a (x {declared}, n bigint); create table b (x {declared}, n bigint)")
         columns = POSTGRESQL.columns(raw, None, "a")
-        assert POSTGRESQL.way_in(columns) == "binary COPY"
+        assert POSTGRESQL.way_in(None, columns) == "binary COPY"
         values = [None, *VALUES[declared]]
         batch = pa.record_batch([pa.array(values, columns[0].type), pa.array(range(len(values)))], ["x", "n"])
         assert POSTGRESQL.append(raw, "a", columns, iter([batch.slice(0, 1), batch.slice(1)])) == len(values)
@@ -73,7 +73,7 @@ def test_a_type_that_the_encoder_lacks_goes_as_csv_and_is_named(postgres: Postgr
         raw.execute(
             f"create domain kilos as integer check (value > 0); create domain ids as uuid; create table a (x {declared})"
         )
-    assert POSTGRESQL.way_in(_columns(postgres, "a")).startswith("COPY as CSV, because of x (")
+    assert POSTGRESQL.way_in(None, _columns(postgres, "a")).startswith("COPY as CSV, because of x (")
 
 
 def test_a_stream_that_lacks_its_end_is_an_error_and_nothing_arrives(

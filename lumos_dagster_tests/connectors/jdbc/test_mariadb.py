@@ -9,6 +9,7 @@ import pyarrow as pa
 import pytest
 
 from lumos_dagster.cancellation import Cancellation
+from lumos_dagster.connectors.jdbc.mysql import sending
 from lumos_dagster.errors import DataError, TerminalError, TransientError
 from lumos_dagster_tests.connectors.jdbc.conftest import Place
 from lumos_dagster_tests.connectors.jdbc.loads import Background
@@ -44,7 +45,7 @@ def _files(place: Place) -> int:
 
 def test_rows_go_by_file_where_the_server_takes_files(place: Place, way: str) -> None:
     place.sql("create table t (id integer, v longtext, b blob, f double, d decimal(38,10), x bit(3))")
-    awkward = ["\\N", "NULL", "", "a\tb", "a\nb\r\n", 'say "hi"', "back\\", "\0", "😀", None]
+    awkward = ["\\N", "NULL", "", "a\tb", "a\nb\r\n", 'say "hi"', "it's", "'), (1, \\'", "back\\", "\0", "😀", None]
     rows = [
         {"id": at, "v": text, "b": (text or "").encode(), "f": at / 3, "d": None, "x": at % 8}
         for at, text in enumerate(awkward)
@@ -56,6 +57,22 @@ def test_rows_go_by_file_where_the_server_takes_files(place: Place, way: str) ->
         {name: row[name] for name in ("id", "v", "b", "f", "x")} for row in rows
     ]
     assert (_files(place) > files) == (way == "by file")
+    told = "LOAD DATA" if way == "by file" else "INSERT, as the server allows no LOAD DATA (local_infile)"
+    assert f"load: rows go in by {told}" in place.log
+
+
+@pytest.mark.parametrize("statement_bytes", [1, 100, 1 << 20])
+def test_rows_of_several_inserts(place: Place, statement_bytes: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sending, "_STATEMENT_BYTES", statement_bytes)
+    place.sql("create table t (id integer, v text)")
+    place.sql("set global local_infile = 0")
+    rows = [{"id": at, "v": None if at % 3 else "x" * at} for at in range(100)]
+    try:
+        assert place.load(rows).inserted == 100
+    finally:
+        place.sql("set global local_infile = 1")
+
+    assert place.read(query="select id, v from t order by id").to_pylist() == rows
 
 
 @pytest.mark.parametrize("text", ["\\N", "NULL", "a\tb", "a\nb", "a\rb", "back\\", "\0", "naïve"])

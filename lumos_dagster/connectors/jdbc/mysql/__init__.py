@@ -237,22 +237,27 @@ class MySQL(Database):
         return types.text_type(width)
 
     def append(self, raw: Any, table: str, columns: Sequence[Column], batches: Iterator[pa.RecordBatch]) -> int:
-        from lumos_dagster.connectors.jdbc.mysql.sending import file_of, grouped, insert, load_file
+        from lumos_dagster.connectors.jdbc.mysql.sending import execute, file_of, grouped, inserts, load_file
 
         names = [self.quote(column.name) for column in columns]
-        takes_files = self._takes_files(raw)
+        if not self._takes_files(raw):
+            with ahead(inserts(table, names, batches)) as statements:
+                return execute(raw, statements)
         arrived = 0
         with (
             TemporaryDirectory(prefix="lumos-") as folder,  # holds what is made and, after a failure, not sent
-            ahead(((part, file_of(part, folder) if takes_files else "") for part in grouped(batches)), most=1) as made,
+            ahead(((part, file_of(part, folder)) for part in grouped(batches)), most=1) as made,
         ):
             for part, path in made:
                 rows = sum(batch.num_rows for batch in part)
-                if takes_files and load_file(raw, table, names, columns, path, rows):
+                if load_file(raw, table, names, columns, path, rows):
                     arrived += rows
                 else:
-                    arrived += sum(insert(raw, table, names, batch) for batch in part)
+                    arrived += execute(raw, inserts(table, names, part))
         return arrived
+
+    def way_in(self, raw: Any, columns: Sequence[Column]) -> str:
+        return "LOAD DATA" if self._takes_files(raw) else "INSERT, as the server allows no LOAD DATA (local_infile)"
 
     def append_passage(
         self, raw: Any, table: str, columns: Sequence[Column], passage: Passage, sample: list[dict[str, Any]]

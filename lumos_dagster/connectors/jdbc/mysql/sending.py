@@ -1,7 +1,7 @@
 """Rows to MySQL: by LOAD DATA where the server allows it and has nothing to complain of, else by strict INSERTs."""
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,9 @@ from lumos_dagster.conversion.plain import bytes_of
 _BATCHES, _PART_BYTES = 4, 6 << 20
 _SAVEPOINT = "lumos_file"
 _RAW, _ESCAPED = ["\\", "\t", "\n", "\r", "\0"], ["\\\\", "\\t", "\\n", "\\r", "\\0"]
+_RAW_IN_SQL, _ESCAPED_IN_SQL = ["\\", "'", "\0"], ["\\\\", "\\'", "\\0"]
+_STATEMENT_BYTES = 1 << 19
+"""Of one INSERT, about: half of the least that servers take, if they are not told otherwise."""
 
 
 @dataclass(frozen=True)
@@ -68,16 +71,20 @@ def load_file(raw: Any, table: str, names: Sequence[str], columns: Sequence[Colu
     return False
 
 
-def insert(raw: Any, table: str, names: Sequence[str], batch: pa.RecordBatch) -> int:
-    """Send a batch by INSERT, which the server's strict mode refuses as a whole where one value does not fit."""
-    marks = ", ".join(["%s"] * len(names))
-    table, into = (text.replace("%", "%%") for text in (table, ", ".join(names)))
-    values = [_bindable(column).to_pylist() for column in batch.columns]
+def inserts(table: str, names: Sequence[str], batches: Iterable[pa.RecordBatch]) -> Iterator[str]:
+    """Statements for the rows, each of which strict mode refuses as a whole where one value does not fit."""
+    for batch in batches:
+        literals = {str(number): _literals(column) for number, column in enumerate(batch.columns)}
+        rows = pl.DataFrame(literals).select(row="(" + pl.concat_str(pl.all(), separator=",") + ")")["row"]
+        statement = rows.str.len_bytes().cum_sum() // _STATEMENT_BYTES
+        for some in pl.DataFrame({"row": rows, "statement": statement}).partition_by("statement", maintain_order=True):
+            yield f"INSERT INTO {table} ({', '.join(names)}) VALUES {some['row'].str.join(',').item()}"
+
+
+def execute(raw: Any, statements: Iterable[str]) -> int:
+    """Run them; gives how many rows came of it."""
     with raw.cursor() as cursor:
-        arrived: int = cursor.executemany(
-            f"INSERT INTO {table} ({into}) VALUES ({marks})", list(zip(*values, strict=True))
-        )
-    return arrived or 0
+        return sum(map(cursor.execute, statements))
 
 
 def _through(column: Column) -> str:
@@ -147,11 +154,19 @@ def _as_read(column: Any) -> Any:
     return column
 
 
-def _bindable(column: Any) -> Any:
+def _literals(column: Any) -> pl.Series:
+    """Each value as SQL spells it."""
     kind = column.type
-    if pa.types.is_boolean(kind):  # the text 1 would be other bits than the number
-        return column.cast(pa.int8())
-    if pa.types.is_fixed_size_binary(kind):
-        return column.cast(pa.binary())
-    is_plain = (pa.types.is_integer, pa.types.is_floating, pa.types.is_binary, pa.types.is_string)
-    return column if any(is_one(kind) for is_one in is_plain) else as_text(_as_read(column))
+    if pa.types.is_floating(kind):  # the shortest text of a large FLOAT is beyond its range
+        column = column.cast(pa.float64())
+    texts = pl.Series("text", pl.from_arrow(as_text(_as_read(column))))
+    text = pl.col("text")
+    if pa.types.is_floating(kind):  # without an exponent it would be a decimal number
+        literal = pl.when(text.str.contains("e", literal=True)).then(text).otherwise(text + "e0")
+    elif pa.types.is_boolean(kind) or pa.types.is_integer(kind) or pa.types.is_decimal(kind):
+        literal = text
+    elif pa.types.is_binary(kind) or pa.types.is_fixed_size_binary(kind):
+        literal = "x'" + text + "'"
+    else:
+        literal = "'" + text.str.replace_many(_RAW_IN_SQL, _ESCAPED_IN_SQL) + "'"
+    return texts.to_frame().select(literal.fill_null("NULL")).to_series()
