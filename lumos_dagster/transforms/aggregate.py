@@ -65,6 +65,11 @@ class Aggregate(Queried):
     ] = Field(min_length=1)
     """The fields that are made, each as `count`, `sum(amount)`, or {function, field}."""
 
+    def needed(self, schema: pa.Schema) -> Sequence[str]:
+        """Those of the groups and those that are aggregated."""
+        used = {*self.group_by, *(aggregation.field for aggregation in self.aggregations.values())}
+        return [name for name in schema.names if name in used] or schema.names[:1]
+
     def query(self, inputs: Mapping[str, Columns]) -> Query:
         """The group's fields, then those that are made."""
         (columns,) = inputs.values()

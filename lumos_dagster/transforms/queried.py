@@ -42,6 +42,10 @@ class Queried(Combiner):
     memory_limit: Memory = "1GB"
     """How much memory may be used, such as 512MB; beyond it rows are kept on the disk."""
 
+    def needed(self, schema: pa.Schema) -> Sequence[str]:
+        """Which of an input's columns are read, of those that there are; at least one where there is any."""
+        return list(schema.names)
+
     @abstractmethod
     def query(self, inputs: Mapping[str, Columns]) -> Query:
         """The query over these columns. Raises ConfigError."""
@@ -63,11 +67,13 @@ class Queried(Combiner):
     @contextmanager
     def combine(self, inputs: Mapping[str, pa.RecordBatchReader], task: Task) -> Iterator[pa.RecordBatchReader]:
         """Read every input to its end, then give what the query makes of the rows."""
-        schemas = {name: rows.schema for name, rows in inputs.items()}
+        self._query({name: rows.schema for name, rows in inputs.items()})  # tells of columns that are not there
+        needed = {name: _selected(rows, self.needed(rows.schema)) for name, rows in inputs.items()}
+        schemas = {name: rows.schema for name, rows in needed.items()}
         query = self._query(schemas)
 
         def batches() -> Iterator[pa.RecordBatch]:
-            for number, rows in enumerate(inputs.values()):
+            for number, rows in enumerate(needed.values()):
                 engine.fill(f"t{number}", rows)
             for batch in engine.rows(query.sql):
                 yield _finished(batch, query, task)
@@ -78,6 +84,13 @@ class Queried(Combiner):
 
     def _query(self, inputs: Mapping[str, pa.Schema]) -> Query:
         return self.query({name: Columns(schema) for name, schema in inputs.items()})
+
+
+def _selected(rows: pa.RecordBatchReader, names: Sequence[str]) -> pa.RecordBatchReader:
+    if list(names) == rows.schema.names:
+        return rows
+    schema = pa.schema([rows.schema.field(name) for name in names])
+    return pa.RecordBatchReader.from_batches(schema, (batch.select(list(names)) for batch in rows))
 
 
 def _create(engine: Engine, schemas: Mapping[str, pa.Schema]) -> None:
