@@ -1,5 +1,6 @@
 """A TCP proxy that cuts a connection when it sees a certain text pass by, or so many bytes."""
 
+import re
 import socket
 import threading
 from types import TracebackType
@@ -76,6 +77,11 @@ class CuttingProxy:
         _shut(client, socket.SHUT_RDWR)
         client.close()
         server.close()
+
+
+def through(proxy: CuttingProxy, url: str) -> str:
+    """The URL of a server, by way of the proxy."""
+    return re.sub(r":\d+/", f":{proxy.port}/", url)
 
 
 def _received(end: socket.socket) -> bytes:

@@ -9,7 +9,7 @@ import pytest
 from lumos_dagster.interface import LoadResult
 from lumos_dagster_tests.connectors.jdbc.conftest import Place
 from lumos_dagster_tests.connectors.jdbc.loads import load_in_background
-from lumos_dagster_tests.connectors.jdbc.proxy import CuttingProxy
+from lumos_dagster_tests.connectors.jdbc.proxy import CuttingProxy, through
 from lumos_dagster_tests.servers.postgres import PostgresDatabase
 
 ROWS: list[dict[str, Any]] = [{"id": "1"}, {"id": "two"}, {"id": "3"}, {"id": "3"}]
@@ -20,7 +20,7 @@ def test_a_load_is_known_again_by_another_way_to_its_database(
 ) -> None:
     direct = postgres_place.url
     with CuttingProxy(postgres.server.port, b"never sent", arrives=True) as proxy:
-        postgres_place.url = direct.replace(str(postgres.server.port), str(proxy.port))
+        postgres_place.url = through(proxy, direct)
         postgres_place.load([{"id": 1}], create_table=True)
     postgres_place.url = direct.replace("127.0.0.1", "localhost")
     postgres_place.load([{"id": 1}])

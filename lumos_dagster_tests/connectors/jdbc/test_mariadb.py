@@ -13,7 +13,7 @@ from lumos_dagster.connectors.jdbc.mysql import sending
 from lumos_dagster.errors import DataError, TerminalError, TransientError
 from lumos_dagster_tests.connectors.jdbc.conftest import Place
 from lumos_dagster_tests.connectors.jdbc.loads import Background
-from lumos_dagster_tests.connectors.jdbc.proxy import CuttingProxy
+from lumos_dagster_tests.connectors.jdbc.proxy import CuttingProxy, through
 from lumos_dagster_tests.servers.mariadb import MariadbDatabase
 
 OLD = [{"id": 1, "v": "old"}, {"id": 2, "v": "old"}]
@@ -167,7 +167,7 @@ def test_a_line_cut_at_the_commit(filled: Place, mariadb: MariadbDatabase, mode:
     filled.load([{"id": 3, "v": "before"}], "before")
     direct = filled.url
     with CuttingProxy(mariadb.server.port, b"\x03COMMIT", arrives) as proxy:
-        filled.url = direct.replace(str(mariadb.server.port), str(proxy.port))
+        filled.url = through(proxy, direct)
         if arrives:
             assert filled.load([{"id": 4, "v": "new"}], load_mode=mode).inserted == 1
         else:
@@ -277,7 +277,7 @@ def test_a_line_that_is_lost_while_a_file_is_sent(
     batch = pa.record_batch({"id": range(10, 60_010), "v": ["x" * 200] * 60_000})
     rows = pa.Table.from_batches([batch.slice(at, 10_000) for at in range(0, 60_000, 10_000)])
     with CuttingProxy(mariadb.server.port, 1 << 20, arrives=False) as proxy:
-        filled.url = direct.replace(str(mariadb.server.port), str(proxy.port))
+        filled.url = through(proxy, direct)
         with pytest.raises(TransientError) as lost:
             filled.load(rows)
     assert lost.value.__traceback__ is not None  # nothing that the failure still holds is left either

@@ -20,7 +20,7 @@ from lumos_dagster_tests.connectors.jdbc.loads import (
     loading_process,
     wait_until,
 )
-from lumos_dagster_tests.connectors.jdbc.proxy import CuttingProxy
+from lumos_dagster_tests.connectors.jdbc.proxy import CuttingProxy, through
 from lumos_dagster_tests.servers.postgres import PostgresDatabase
 
 MODES = ["insert", "upsert", "update", "delete_insert", "truncate", "replace"]
@@ -183,7 +183,7 @@ def test_a_connection_lost_while_committing(postgres_place: Place, postgres: Pos
     postgres_place.load([{"id": 0}], "old", create_table=True)
     with CuttingProxy(postgres.server.port, b"COMMIT\0", arrives) as proxy:
         direct = postgres_place.url
-        postgres_place.url = direct.replace(str(postgres.server.port), str(proxy.port))
+        postgres_place.url = through(proxy, direct)
         rows: Any = [{"id": 1}, {"id": 2}]
         if arrives:
             assert postgres_place.load(rows) == LoadResult(inserted=2)

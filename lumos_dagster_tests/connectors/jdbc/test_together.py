@@ -15,7 +15,7 @@ from lumos_dagster.errors import DataError, TransientError
 from lumos_dagster.interface import LoadResult
 from lumos_dagster_tests.connectors.jdbc.conftest import PREFIXES, Place
 from lumos_dagster_tests.connectors.jdbc.loads import SOMEBODY_WAITS, Background, load_in_background, wait_until
-from lumos_dagster_tests.connectors.jdbc.proxy import CuttingProxy
+from lumos_dagster_tests.connectors.jdbc.proxy import CuttingProxy, through
 from lumos_dagster_tests.servers.postgres import PostgresDatabase
 
 SCHEMA = pa.schema({"id": pa.int64(), "name": pa.string()})
@@ -164,7 +164,7 @@ def test_a_line_that_is_cut_leaves_the_old_table(filled: Place, request: pytest.
     database = request.getfixturevalue(PREFIXES.get(filled.name, filled.name))
     direct = filled.url
     with CuttingProxy(database.server.port, 5 << 20, arrives=False) as proxy:
-        filled.url = direct.replace(str(database.server.port), str(proxy.port))
+        filled.url = through(proxy, direct)
         _is_lost_and_comes_again(filled, rows())
 
 
