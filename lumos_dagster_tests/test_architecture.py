@@ -37,6 +37,7 @@ EARLY = ("sqlalchemy",)
 MAY_CATCH_ALL: Mapping[str, str] = {
     "ahead.py": "it carries every error over to the thread that takes the items, in its turn",
     "connectors/jdbc/parallel.py": "it keeps which partition's error came first, and raises it again",
+    "connectors/jdbc/passing.py": "it keeps what making rows has raised, and raises it again",
     "connectors/jdbc/together.py": "it keeps which connection's error came first, and raises it again",
     "plugins/python.py": "a plugin's module may raise anything when it is imported",
     "transforms/operation.py": "it carries every error over to the thread that takes the rows, in its turn",

@@ -3,6 +3,7 @@
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from types import TracebackType
 from typing import Any, Self
 
@@ -15,6 +16,9 @@ from lumos_dagster.connectors.jdbc.savepoint import savepoint
 from lumos_dagster.connectors.jdbc.tables import Table
 from lumos_dagster.connectors.jdbc.together import Others
 from lumos_dagster.errors import DataError
+
+_TOGETHER, _TOGETHER_BYTES = 8, 8 << 20
+"""Parts that are sent, and kept, until the database has taken them all."""
 
 
 @dataclass
@@ -34,7 +38,7 @@ class Sender:
     def send(self, parts: Iterator[Part], taken: Callable[[Part], None]) -> int:
         """Send them all, telling `taken` what has arrived; gives how many rows that is."""
         if self.task.on_error in ("reject", "skip"):
-            return sum(self._carefully(part, taken) for part in parts)
+            return sum(self._some(chain([first], parts), taken) for first in parts)
         expected = 0
 
         def batches() -> Iterator[pa.RecordBatch]:
@@ -52,25 +56,57 @@ class Sender:
 
         return self.others.fill(self.raw, append, batches) if self.others else append(self.raw, batches)
 
+    def _some(self, parts: Iterator[Part], taken: Callable[[Part], None]) -> int:
+        """The first few of the parts, sent together, or each carefully where the database refuses one of their rows."""
+        self.task.cancellation.check()
+        some: list[Part] = []
+        failed: list[Exception] = []
+        """What making a part has raised: where the database refuses a row in the same moment, that alone is told."""
+
+        def batches() -> Iterator[pa.RecordBatch]:
+            try:
+                for part in parts:
+                    some.append(part)
+                    yield part.rows
+                    if len(some) == _TOGETHER or sum(one.rows.nbytes for one in some) >= _TOGETHER_BYTES:
+                        return
+            except Exception as error:
+                failed.append(error)
+                raise
+
+        with savepoint(self.table.database, self.raw) as tried:
+            arrived = self._append(batches())
+        if failed:
+            raise failed[0]
+        if tried.refusal and len(some) == 1:
+            return self._to_blame(some[0], tried.refusal, taken)
+        if tried.refusal:
+            return sum(self._carefully(part, taken) for part in some)
+        for part in some:
+            taken(part)
+        return self._demand(arrived, sum(part.rows.num_rows for part in some))
+
     def _carefully(self, part: Part, taken: Callable[[Part], None]) -> int:
-        """Halve what the database refuses until the rows are found that are to blame."""
-        database, size = self.table.database, part.rows.num_rows
-        if not size:
+        if not part.rows.num_rows:
             return 0
         self.task.cancellation.check()
         arrived = 0
-        with savepoint(database, self.raw) as tried:
+        with savepoint(self.table.database, self.raw) as tried:
             arrived = self._append(iter([part.rows]))
-        if tried.refusal and size > 1:
+        if tried.refusal:
+            return self._to_blame(part, tried.refusal, taken)
+        taken(part)
+        return self._demand(arrived, part.rows.num_rows)
+
+    def _to_blame(self, part: Part, refusal: DataError, taken: Callable[[Part], None]) -> int:
+        """Halve what the database refuses until the rows are found that it refuses."""
+        size = part.rows.num_rows
+        if size > 1:
             halves = (part.slice(0, size // 2), part.slice(size // 2, size - size // 2))
             return sum(self._carefully(half, taken) for half in halves)
-        if tried.refusal:
-            reason = str(tried.refusal)
-            self.refused[part.numbers[0].as_py()] = reason
-            self.task.bad_rows(part.bad_rows([reason]), 1)
-            return 0
-        taken(part)
-        return self._demand(arrived, size)
+        self.refused[part.numbers[0].as_py()] = str(refusal)
+        self.task.bad_rows(part.bad_rows([str(refusal)]), 1)
+        return 0
 
     def _demand(self, arrived: int, expected: int) -> int:
         if arrived != expected:

@@ -14,6 +14,7 @@ import psycopg
 import pyarrow as pa
 import pytest
 
+from lumos_dagster.accounting import OnError
 from lumos_dagster.cancellation import Cancellation
 from lumos_dagster.connectors.jdbc.postgresql import POSTGRESQL
 from lumos_dagster.errors import ConfigError, DataError, LumosError, TerminalError, TimeoutExceeded, TransientError
@@ -265,3 +266,20 @@ def _ends_at_once(work: Background, cancellation: Cancellation) -> None:
 def _until(condition: Any) -> None:
     while not condition():
         os.sched_yield()
+
+
+@pytest.mark.parametrize("on_error", ["reject", "skip"])
+def test_a_source_that_fails_behind_a_row_that_is_refused_is_told(place: Place, on_error: OnError) -> None:
+    place.sql("create table t (id integer primary key)")
+    place.sql("insert into t values (1)")
+    schema = pa.schema({"id": pa.int64()})
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        for ids in ([2, 1], [3, 4], [5, 6]):
+            yield pa.RecordBatch.from_pydict({"id": ids}, schema)
+        raise TransientError("the source is gone")
+
+    with pytest.raises(TransientError, match="the source is gone"):
+        place.load(pa.RecordBatchReader.from_batches(schema, batches()), on_error=on_error)
+
+    assert place.sql("select id from t") == [(1,)]
