@@ -18,7 +18,7 @@ from lumos_dagster.accounting import OnError
 from lumos_dagster.cancellation import Cancellation
 from lumos_dagster.connectors.jdbc.postgresql import POSTGRESQL
 from lumos_dagster.errors import ConfigError, DataError, LumosError, TerminalError, TimeoutExceeded, TransientError
-from lumos_dagster_tests.connectors.jdbc.conftest import Place
+from lumos_dagster_tests.connectors.jdbc.conftest import SAVING, Place
 from lumos_dagster_tests.connectors.jdbc.loads import SOMEBODY_WAITS, Background, load_in_background, wait_until
 from lumos_dagster_tests.servers.postgres import PASSWORD, PASSWORD_USER, PostgresDatabase
 
@@ -268,6 +268,7 @@ def _until(condition: Any) -> None:
         os.sched_yield()
 
 
+@pytest.mark.parametrize("place", SAVING, indirect=True)
 @pytest.mark.parametrize("on_error", ["reject", "skip"])
 def test_a_source_that_fails_behind_a_row_that_is_refused_is_told(place: Place, on_error: OnError) -> None:
     place.sql("create table t (id integer primary key)")
