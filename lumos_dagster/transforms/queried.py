@@ -67,7 +67,6 @@ class Queried(Combiner):
     @contextmanager
     def combine(self, inputs: Mapping[str, pa.RecordBatchReader], task: Task) -> Iterator[pa.RecordBatchReader]:
         """Read every input to its end, then give what the query makes of the rows."""
-        self._query({name: rows.schema for name, rows in inputs.items()})  # tells of columns that are not there
         needed = {name: _selected(rows, self.needed(rows.schema)) for name, rows in inputs.items()}
         schemas = {name: rows.schema for name, rows in needed.items()}
         query = self._query(schemas)

@@ -54,11 +54,10 @@ class Bench:
         """The extractor, with what it is to read laid ready."""
         if line.source == "csv":
             write_csv(self.folder / "rows.csv", new_rows(line), "_id" if line.own_ids else "id")
-            place = {"file_path": "rows.csv"}
+            extractor, place = "csv", {"file_path": "rows.csv"}
         else:
             fill_source(self.source, new_rows(line))
-            place = {"connection_string": self.source, "table_name": SOURCE}
-        extractor = "csv" if line.source == "csv" else "jdbc"
+            extractor, place = "jdbc", {"connection_string": self.source, "table_name": SOURCE}
         return {"type": "extractor", "extractor_type": extractor, "options": {**place, "batch_size": BATCH}}
 
     def order(self, *arguments: str, point: str = "", deed: str = "kill", largest_file: int | None = None) -> Order:

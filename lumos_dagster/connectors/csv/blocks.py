@@ -82,7 +82,7 @@ class CsvBlocks:
         read = partial(_sound, stretch, found, width, wanted)
         if not found.sound:
             taken = scanner = stretch.scanner()
-            read = partial(_same, _scanned(stretch, scanner, width, wanted, about=STRIDE))
+            read = partial(_same, _scanned(stretch, scanner, width, wanted, STRIDE))
         if not taken.end:
             return None
         self._advance(taken)
@@ -134,7 +134,13 @@ def _same(block: Block) -> Block:
 
 def _sound(stretch: Stretch, found: Cut, width: int, wanted: list[int]) -> Block:
     """The records that were cut off, whatever is in them."""
-    return _fast(stretch, found, width, wanted) or _scanned(stretch, stretch.scanner(), width, wanted, found.end)
+    if fast := _fast(stretch, found, width, wanted):
+        return fast
+    scanner = stretch.scanner()
+    scanned = _scanned(stretch, scanner, width, wanted, found.end)
+    if scanner.end != found.end:
+        raise RuntimeError(f"byte {found.end} was taken for the end of a record, and is not: {stretch.stream.name}")
+    return scanned
 
 
 def _fast(stretch: Stretch, found: Cut, width: int, wanted: list[int]) -> Block | None:
@@ -191,10 +197,8 @@ def _fast(stretch: Stretch, found: Cut, width: int, wanted: list[int]) -> Block 
     return Block(columns, table.num_rows, stretch, bad, blank, sound=found.end)
 
 
-def _scanned(
-    stretch: Stretch, scanner: Scanner, width: int, wanted: list[int], end: int | None = None, about: int | None = None
-) -> Block:
-    """The complete records of the buffer, those up to its byte `end`, or enough of them for `about` so many bytes."""
+def _scanned(stretch: Stretch, scanner: Scanner, width: int, wanted: list[int], end: int) -> Block:
+    """The complete records of the buffer, up to the first one that ends at its byte `end` or behind."""
     rows: list[tuple[bytes | None, ...]] = []
     before: list[int] = []
     bad: list[Record] = []
@@ -209,10 +213,8 @@ def _scanned(
             bad.append(record)
         else:
             rows.append(record.fields)
-        if scanner.end >= (end or about or len(stretch.buffer)):
+        if scanner.end >= end:
             break
-    if end not in (None, scanner.end):
-        raise RuntimeError(f"byte {end} was taken for the end of a record, and is not: {stretch.stream.name}")
     columns: list[pa.Array[Any]] = [pa.array([_text(row[index]) for row in rows], pa.string()) for index in wanted]
     return Block(columns, len(rows), stretch, list(zip(before, stretch.placed(bad), strict=True)), blank)
 

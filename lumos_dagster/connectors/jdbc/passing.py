@@ -1,7 +1,7 @@
 """Rows on their way to the table and on to the loader's children: refused one by one, or held back until they count."""
 
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from types import TracebackType
@@ -38,7 +38,8 @@ class Sender:
     def send(self, parts: Iterator[Part], taken: Callable[[Part], None]) -> int:
         """Send them all, telling `taken` what has arrived; gives how many rows that is."""
         if self.task.on_error in ("reject", "skip"):
-            return sum(self._some(chain([first], parts), taken) for first in parts)
+            filled = (part for part in parts if part.rows.num_rows)
+            return sum(self._some(chain([first], filled), taken) for first in filled)
         expected = 0
 
         def batches() -> Iterator[pa.RecordBatch]:
@@ -57,7 +58,7 @@ class Sender:
         return self.others.fill(self.raw, append, batches) if self.others else append(self.raw, batches)
 
     def _some(self, parts: Iterator[Part], taken: Callable[[Part], None]) -> int:
-        """The first few of the parts, sent together, or each carefully where the database refuses one of their rows."""
+        """Send the first few of the parts together, without their rows that the database refuses."""
         self.task.cancellation.check()
         some: list[Part] = []
         failed: list[Exception] = []
@@ -78,35 +79,22 @@ class Sender:
             arrived = self._append(batches())
         if failed:
             raise failed[0]
-        if tried.refusal and len(some) == 1:
-            return self._to_blame(some[0], tried.refusal, taken)
         if tried.refusal:
-            return sum(self._carefully(part, taken) for part in some)
+            return self._to_blame(some, tried.refusal, taken)
         for part in some:
             taken(part)
         return self._demand(arrived, sum(part.rows.num_rows for part in some))
 
-    def _carefully(self, part: Part, taken: Callable[[Part], None]) -> int:
-        if not part.rows.num_rows:
-            return 0
-        self.task.cancellation.check()
-        arrived = 0
-        with savepoint(self.table.database, self.raw) as tried:
-            arrived = self._append(iter([part.rows]))
-        if tried.refusal:
-            return self._to_blame(part, tried.refusal, taken)
-        taken(part)
-        return self._demand(arrived, part.rows.num_rows)
-
-    def _to_blame(self, part: Part, refusal: DataError, taken: Callable[[Part], None]) -> int:
-        """Halve what the database refuses until the rows are found that it refuses."""
-        size = part.rows.num_rows
-        if size > 1:
-            halves = (part.slice(0, size // 2), part.slice(size // 2, size - size // 2))
-            return sum(self._carefully(half, taken) for half in halves)
-        self.refused[part.numbers[0].as_py()] = str(refusal)
-        self.task.bad_rows(part.bad_rows([str(refusal)]), 1)
-        return 0
+    def _to_blame(self, refused: Sequence[Part], refusal: DataError, taken: Callable[[Part], None]) -> int:
+        """Send each part by itself, and halves of a single one, until the rows are found that the database refuses."""
+        if len(refused) == 1:
+            (part,), size = refused, refused[0].rows.num_rows
+            if size == 1:
+                self.refused[part.numbers[0].as_py()] = str(refusal)
+                self.task.bad_rows(part.bad_rows([str(refusal)]), 1)
+                return 0
+            refused = (part.slice(0, size // 2), part.slice(size // 2, size - size // 2))
+        return sum(self._some(iter([part]), taken) for part in refused)
 
     def _demand(self, arrived: int, expected: int) -> int:
         if arrived != expected:

@@ -16,7 +16,6 @@ from lumos_dagster.conversion.plain import bytes_of
 _BATCHES, _PART_BYTES = 4, 6 << 20
 _SAVEPOINT = "lumos_file"
 _RAW, _ESCAPED = ["\\", "\t", "\n", "\r", "\0"], ["\\\\", "\\t", "\\n", "\\r", "\\0"]
-_RAW_IN_SQL, _ESCAPED_IN_SQL = ["\\", "'", "\0"], ["\\\\", "\\'", "\\0"]
 _STATEMENT_BYTES = 1 << 19
 """Of one INSERT, about: half of the least that servers take, if they are not told otherwise."""
 
@@ -168,5 +167,5 @@ def _literals(column: Any) -> pl.Series:
     elif pa.types.is_binary(kind) or pa.types.is_fixed_size_binary(kind):
         literal = "x'" + text + "'"
     else:
-        literal = "'" + text.str.replace_many(_RAW_IN_SQL, _ESCAPED_IN_SQL) + "'"
+        literal = "'" + text.str.replace_many([*_RAW, "'"], [*_ESCAPED, "\\'"]) + "'"
     return texts.to_frame().select(literal.fill_null("NULL")).to_series()
